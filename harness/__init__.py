@@ -1,0 +1,1 @@
+"""Runs models on benches, scores the pictures and reports."""

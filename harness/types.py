@@ -1,0 +1,104 @@
+"""The core values of a run: requests, samples, scores, and the protocol of a model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from drawbench.types import Prompt
+
+Status = Literal["ok", "filtered", "black", "nan", "wrong_size", "error"]
+FAILURES: tuple[Status, ...] = ("filtered", "black", "nan", "wrong_size", "error")
+Direction = Literal["higher", "lower"]
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text. NaN is refused."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a model is asked: one sample of one prompt.
+
+    `seed` (64 bits) is a function of run seed, prompt id and index alone. `settings` holds all that
+    changes the picture (guidance_scale, stages, ...) and nothing else.
+    """
+
+    prompt: Prompt
+    index: int
+    seed: int
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def key(self, model_identity: Mapping[str, Any]) -> str:
+        """sha256 over model identity, prompt text, index, seed and settings; hexadecimal."""
+        content = [dict(model_identity), self.prompt.text, self.index, self.seed, dict(self.settings)]
+        return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A picture that a model did not give, and why."""
+
+    status: Status
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One line of the ledger: what became of a request. `path` is relative to the run folder."""
+
+    key: str
+    prompt_id: str
+    index: int
+    seed: int
+    status: Status
+    path: str | None = None
+    sha256: str | None = None
+    seconds: float | None = None
+    reason: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A number with its uncertainty and its identity.
+
+    `low` and `high` bound the 95% confidence interval made by `method`; `n` counts the pictures.
+    `identity` names all that computed the number, e.g. "clip_score[ViT-L-14-quickgelu/openai|x100]":
+    scores of unequal identity are not comparable. `category` is None for the whole bench.
+    `if_failed` is the value at both ends of what the failed samples could have been.
+    """
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    n: int
+    identity: str
+    direction: Direction
+    method: str
+    category: str | None = None
+    if_failed: tuple[float, float] | None = None
+
+
+Picture = Image.Image | NDArray[np.uint8]
+
+
+class Model(Protocol):
+    """Answers requests. One result per request, in order: a picture (RGB) or a Failure."""
+
+    def identity(self) -> Mapping[str, Any]:
+        """All that makes this model's pictures what they are: name, weights' hashes, code version."""
+        ...
+
+    def generate(self, requests: Sequence[Request]) -> Sequence[Picture | Failure]:
+        """Draws each request. The result of one must not depend on the others beside it."""
+        ...
