@@ -92,13 +92,24 @@ class Score:
 Picture = Image.Image | NDArray[np.uint8]
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A picture with what its model has to say about it, such as "prompt truncated to 64 tokens"."""
+
+    picture: Picture
+    notes: tuple[str, ...] = ()
+
+
 class Model(Protocol):
-    """Answers requests. One result per request, in order: a picture (RGB) or a Failure."""
+    """Answers requests. One result per request, in order: a picture (RGB), alone or Drawn, or a Failure.
+
+    What a model may offer beyond this is in `harness.models.capabilities`.
+    """
 
     def identity(self) -> Mapping[str, Any]:
         """All that makes this model's pictures what they are: name, weights' hashes, code version."""
         ...
 
-    def generate(self, requests: Sequence[Request]) -> Sequence[Picture | Failure]:
+    def generate(self, requests: Sequence[Request]) -> Sequence[Picture | Drawn | Failure]:
         """Draws each request. The result of one must not depend on the others beside it."""
         ...
