@@ -1,0 +1,1 @@
+"""The built-in benches, one module each. Each has `load(argument, options) -> Bench`."""
