@@ -1,0 +1,133 @@
+"""The ledger of a run: one JSON line a sample, only ever appended to.
+
+A line counts once it ends in a newline. What a killed process left after the last newline is a torn line:
+readers pass over it, and the next writer cuts it off.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+
+from drawbench.errors import InputError
+from harness.types import FAILURES, Sample
+
+LEDGER_NAME = "ledger.jsonl"
+
+_REQUIRED: dict[str, type] = {"key": str, "prompt_id": str, "index": int, "seed": int, "status": str}
+_OPTIONAL: dict[str, type | tuple[type, ...]] = {
+    "path": str,
+    "sha256": str,
+    "seconds": (int, float),
+    "reason": str,
+    "notes": list,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerContent:
+    """What a ledger's bytes hold: its samples in order, how many bytes are whole lines, how many are torn."""
+
+    samples: tuple[Sample, ...]
+    whole_bytes: int
+    torn_bytes: int
+
+
+def to_line(sample: Sample) -> bytes:
+    """One line of ASCII JSON with its newline. Fields that say nothing are left out."""
+    fields = {name: value for name, value in asdict(sample).items() if value is not None and value != ()}
+    return json.dumps(fields, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+
+
+def from_line(line: bytes) -> Sample:
+    """The sample that `to_line` wrote. Raises ValueError, with the reason, on anything else."""
+    fields = json.loads(line)
+    if not isinstance(fields, dict):
+        raise ValueError("not a JSON object")
+    for name, kind in _REQUIRED.items():
+        if not isinstance(fields.get(name), kind) or isinstance(fields[name], bool):
+            raise ValueError(f"{name!r} is missing or of the wrong type")
+    for name, value in fields.items():
+        if name not in _REQUIRED and not isinstance(value, _OPTIONAL.get(name, ())):
+            raise ValueError(f"{name!r} is unknown or of the wrong type")
+    if fields["status"] not in ("ok", *FAILURES):
+        raise ValueError(f"unknown status {fields['status']!r}")
+    if fields["status"] == "ok" and not ("path" in fields and "sha256" in fields):
+        raise ValueError("an ok sample without a path and sha256")
+    fields["notes"] = tuple(map(str, fields.get("notes", ())))
+    return Sample(**fields)
+
+
+def parse_ledger(data: bytes, name: str = LEDGER_NAME) -> LedgerContent:
+    """Reads a ledger's bytes, torn at any place after the last newline or not at all.
+
+    Raises InputError, naming the line, where a whole line is no ledger line.
+    """
+    whole_bytes = data.rfind(b"\n") + 1
+    samples = []
+    for number, line in enumerate(data[:whole_bytes].split(b"\n")[:-1], start=1):
+        try:
+            samples.append(from_line(line))
+        except (ValueError, RecursionError) as error:
+            raise InputError(
+                f"{name}, line {number}, is damaged ({error}); delete that line to have its sample made again"
+            ) from error
+    return LedgerContent(tuple(samples), whole_bytes, len(data) - whole_bytes)
+
+
+def read_ledger(run_dir: Path) -> tuple[Sample, ...]:
+    """The samples of the run in `run_dir`, in the order they were made; none where there is no ledger."""
+    path = run_dir / LEDGER_NAME
+    return parse_ledger(path.read_bytes(), str(path)).samples if path.exists() else ()
+
+
+def latest(samples: Iterable[Sample]) -> dict[tuple[str, int], Sample]:
+    """(prompt id, index) -> the last line about it. A sample has several lines where it was made again."""
+    return {(sample.prompt_id, sample.index): sample for sample in samples}
+
+
+def count_statuses(samples: Iterable[Sample]) -> dict[str, int]:
+    """ok and each failure status -> how many samples; every status is a key."""
+    counts: dict[str, int] = dict.fromkeys(("ok", *FAILURES), 0)
+    for sample in samples:
+        counts[sample.status] += 1
+    return counts
+
+
+class LedgerWriter:
+    """Appends to a ledger. A torn last line is cut off on opening, and each line is on disk on return."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab+")
+        try:
+            self._file.seek(0)
+            content = parse_ledger(self._file.read(), str(path))
+            self.samples: list[Sample] = list(content.samples)
+            if content.torn_bytes:
+                self._file.truncate(content.whole_bytes)
+                os.fsync(self._file.fileno())
+        except BaseException:
+            self._file.close()
+            raise
+
+    def append(self, sample: Sample) -> None:
+        """Adds one line and waits until the disk has it. Raises OSError where it cannot."""
+        self._file.write(to_line(sample))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self.samples.append(sample)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> LedgerWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,152 @@
+"""manifest.json: what a run is, written before its first picture.
+
+`configuration` is what the folder stands for, and `hash` is its sha256; two configurations never mix in
+one folder. `sessions` has an entry for each time that pictures were made, with versions and machine, so
+that a run finished with another version of a package shows it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from drawbench.errors import InputError
+from drawbench.types import Prompt
+from harness.atomic import write_atomic
+from harness.environment import git_commit, machine, package_versions
+from harness.plan import Plan, configuration_hash, run_name
+from harness.seeds import RULE
+
+MANIFEST_NAME = "manifest.json"
+SCHEMA = 1
+
+
+def build_manifest(
+    plan: Plan, model_identity: Mapping[str, Any], *, model_spec: str, bench_spec: str
+) -> dict[str, Any]:
+    """The manifest of a run that has not begun. `bench.prompts` are those chosen under the limit."""
+    bench = plan.bench
+    reference = bench.reference
+    configuration = plan.configuration(model_identity)
+    return {
+        "schema": SCHEMA,
+        "name": run_name(plan, model_identity),
+        "hash": configuration_hash(configuration),
+        "created": now(),
+        "configuration": configuration,
+        "model": {"spec": model_spec, "identity": dict(model_identity)},
+        "bench": {
+            "spec": bench_spec,
+            "name": bench.name,
+            "version": bench.version,
+            "digest": bench.digest,
+            "source": bench.source,
+            "notices": list(bench.notices),
+            "reference": reference
+            and {"kind": reference.kind, "location": reference.location, "digest": reference.digest},
+            "prompts_in_bench": len(bench.prompts),
+            "prompts": [
+                {"id": p.id, "text": p.text, "category": p.category, "meta": dict(p.meta)}
+                for p in plan.prompts
+            ],
+        },
+        "settings": dict(plan.settings),
+        "seed": plan.seed,
+        "seed_rule": RULE,
+        "samples_per_prompt": plan.samples_per_prompt,
+        "limit": plan.limit,
+        "planned": len(plan.prompts) * plan.samples_per_prompt,
+        "sessions": [],
+    }
+
+
+def session(command: Sequence[str], *, batch_size: int, on_failure: str) -> dict[str, Any]:
+    """An entry of `sessions`: when, how and where pictures were made."""
+    return {
+        "started": now(),
+        "command": list(command),
+        "batch_size": batch_size,
+        "on_failure": on_failure,
+        "versions": package_versions(),
+        "git_commit": git_commit(),
+        "machine": machine(),
+    }
+
+
+def read_manifest(run_dir: Path) -> dict[str, Any]:
+    """The manifest in `run_dir`. Raises InputError where there is none or it is malformed."""
+    path = run_dir / MANIFEST_NAME
+    try:
+        manifest = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{run_dir} is no run folder: it has no {MANIFEST_NAME}") from None
+    except NotADirectoryError:
+        raise InputError(f"{run_dir} is no run folder but a file") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("configuration"), dict):
+        raise InputError(f"{path} is not the manifest of a run")
+    if manifest.get("schema") != SCHEMA:
+        raise InputError(
+            f"{path} has schema {manifest.get('schema')!r}; this version reads schema {SCHEMA}: "
+            "use the version that wrote it, or another --out"
+        )
+    return manifest
+
+
+def write_manifest(run_dir: Path, manifest: Mapping[str, Any]) -> None:
+    """Writes the manifest whole or not at all. Raises OSError."""
+    write_atomic(run_dir / MANIFEST_NAME, to_json(manifest))
+
+
+def manifest_prompts(manifest: Mapping[str, Any]) -> tuple[Prompt, ...]:
+    """The prompts that were chosen for the run, in order. Raises InputError where they are malformed."""
+    try:
+        return tuple(
+            Prompt(entry["id"], entry["text"], entry.get("category", ""), entry.get("meta", {}))
+            for entry in manifest["bench"]["prompts"]
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"the manifest's list of prompts is malformed: {error!r}") from error
+
+
+def check_same_configuration(run_dir: Path, wanted: Mapping[str, Any]) -> None:
+    """Raises InputError, naming the first field that differs, where `run_dir` holds another run."""
+    held = read_manifest(run_dir)["configuration"]
+    difference = first_difference(held, json.loads(to_json(wanted)))
+    if difference is not None:
+        field, there, here = difference
+        raise InputError(
+            f"{run_dir} holds a run of another configuration: {field} is {_short(there)} there and "
+            f"{_short(here)} now; give another --out, or the same settings"
+        )
+
+
+def first_difference(there: Any, here: Any, field: str = "") -> tuple[str, Any, Any] | None:
+    """(dotted name of the first field that differs, its value there, here), or None where all is equal."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        for name in sorted({*there, *here}):
+            inner = f"{field}.{name}" if field else name
+            found = first_difference(there.get(name), here.get(name), inner)
+            if found is not None:
+                return found
+        return None
+    return None if there == here and type(there) is type(here) else (field, there, here)
+
+
+def to_json(value: object) -> bytes:
+    """Indented UTF-8 JSON with a final newline, as all of a run folder's JSON files are written."""
+    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
