@@ -18,6 +18,7 @@ from drawbench.errors import InputError
 from drawbench.types import Prompt
 from harness.atomic import write_atomic
 from harness.run_view import RunView, spread
+from harness.store import writing_to
 from harness.types import Sample
 
 PAPER = (252, 251, 249)
@@ -86,10 +87,8 @@ def write_grid(run_dir: Path, max_prompts: int = 48, cell: int = 192) -> Path:
     target = run_dir / "grid.png"
     encoded = io.BytesIO()
     image.save(encoded, format="PNG")
-    try:
+    with writing_to(run_dir):
         write_atomic(target, encoded.getvalue())
-    except OSError as error:
-        raise InputError(f"{target} cannot be written: {error}") from None
     return target
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,9 +18,9 @@ from PIL import Image
 
 from drawbench.errors import InputError
 from drawbench.types import Prompt
-from harness.types import FAILURES, Sample, Score
+from harness.ledger import count_statuses, latest, read_ledger
+from harness.types import Sample, Score
 
-_SAMPLE_FIELDS = frozenset(f.name for f in fields(Sample))
 _SCORE_FIELDS = frozenset(f.name for f in fields(Score))
 
 
@@ -57,7 +57,7 @@ class RunView:
             Prompt(str(p["id"]), str(p["text"]), str(p.get("category") or ""))
             for p in bench.get("prompts", [])
         )
-        samples = _ordered(_read_ledger(run_dir / "ledger.jsonl"), prompts)
+        samples = _ordered(latest(read_ledger(run_dir)).values(), prompts)
         notices = [*bench.get("notices", []), *summary.get("notices", [])]
         return cls(
             folder=run_dir,
@@ -166,29 +166,7 @@ def _read_object(path: Path, *, required: bool) -> dict[str, Any]:
     return value
 
 
-def _read_ledger(path: Path) -> list[Sample]:
-    """The ledger's samples; of several lines with one key the last counts. A torn last line is left out."""
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").removesuffix("\n").split("\n")
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error}") from None
-    latest: dict[str, Sample] = {}
-    for number, line in enumerate(lines, start=1):
-        try:
-            entry = {k: v for k, v in json.loads(line).items() if k in _SAMPLE_FIELDS}
-            entry["notes"] = tuple(entry.get("notes") or ())
-            sample = Sample(**entry)
-        except (ValueError, TypeError, AttributeError):
-            if number == len(lines):  # torn by a kill while it was written, or an empty file
-                break
-            raise InputError(f"{path}, line {number}: not a sample of this version's ledger") from None
-        latest[sample.key] = sample
-    return list(latest.values())
-
-
-def _ordered(samples: Sequence[Sample], prompts: Sequence[Prompt]) -> tuple[Sample, ...]:
+def _ordered(samples: Iterable[Sample], prompts: Sequence[Prompt]) -> tuple[Sample, ...]:
     rank = {prompt.id: i for i, prompt in enumerate(prompts)}
     known = (s for s in samples if s.prompt_id in rank)
     return tuple(sorted(known, key=lambda s: (rank[s.prompt_id], s.index)))
@@ -202,11 +180,8 @@ def _counts(
     limit = manifest.get("limit")
     asked = prompts if limit is None else min(prompts, int(limit))
     planned = int(given.get("planned", asked * int(manifest.get("samples_per_prompt") or 1)))
-    counts = {"planned": max(planned, len(samples))}
-    for status in ("ok", *FAILURES):
-        counts[status] = sum(s.status == status for s in samples)
-    counts["missing"] = counts["planned"] - len(samples)
-    return counts
+    planned = max(planned, len(samples))
+    return {"planned": planned, **count_statuses(samples), "missing": planned - len(samples)}
 
 
 def _score(entry: Mapping[str, Any]) -> Score:

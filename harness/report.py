@@ -1,0 +1,304 @@
+"""report.html: one run as one page that opens anywhere, without a network and without the run's folder.
+
+Thumbnails, style and script are inside the file; only "open the full picture" links lead into the run
+folder. The page's own security policy forbids every request, so nothing in a prompt can cause one.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from PIL import Image
+
+from harness.atomic import write_atomic
+from harness.grid import failure_label
+from harness.plots import axis_svg, interval_svg, make_axis
+from harness.run_view import RunView, spread
+from harness.store import writing_to
+from harness.types import FAILURES, Sample, Score
+
+THUMBNAIL_SIDE = 256
+MAX_PICTURES = 600
+PICTURES_BYTES = 12_000_000
+LOSSLESS_SIDE = 64
+
+METRIC_NOTES = {
+    "align_conse": (
+        "How well picture and prompt agree, by EfficientNet-Lite0's classes and MiniLM's sentences. "
+        "It is no CLIP score: it sees which object is there, hardly its colour, count or place."
+    ),
+    "fd_effnet_lite0": (
+        "Fréchet distance between the EfficientNet-Lite0 features of the pictures and of the references. "
+        "It is no FID: only values of the same identity can be compared."
+    ),
+}
+STATUS_WORDS = {
+    "ok": "ok",
+    "filtered": "filtered",
+    "black": "black",
+    "nan": "not a number",
+    "wrong_size": "wrong size",
+    "error": "error",
+    "missing": "not made yet",
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """One sample on the page. `thumbnail` is a data URI, None where there is no picture to show."""
+
+    prompt_id: str
+    index: int
+    prompt: str
+    category: str
+    thumbnail: str | None
+    size: tuple[int, int]
+    pixelated: bool
+    link: str | None
+    label: str
+    reason: str
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class CategoryRow:
+    """One line of a metric's table by category; `plot` is an SVG."""
+
+    name: str
+    score: Score
+    plot: str
+
+
+@dataclass(frozen=True)
+class CategoryTable:
+    """A metric's scores by category on one axis."""
+
+    overall: Score
+    axis: str
+    rows: tuple[CategoryRow, ...]
+
+
+def write_report(run_dir: Path) -> Path:
+    """Writes `run_dir/report.html` from what is in the run folder and returns its path.
+
+    Up to 600 pictures are shown, spread evenly over the categories, in thumbnails of at most 256 pixels and
+    12 MB together. Raises InputError where `run_dir` is no run folder or the page cannot be written.
+    """
+    page = render_report(RunView.load(run_dir))
+    target = run_dir / "report.html"
+    with writing_to(run_dir):
+        write_atomic(target, page.encode("utf-8", errors="replace"))
+    return target
+
+
+def render_report(run: RunView) -> str:
+    """The page as text. Whatever comes from prompts, models and reasons is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup, escape
+
+    environment = Environment(
+        loader=PackageLoader("harness"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = format_number
+    environment.filters["short"] = format_short
+    environment.filters["plain"] = plain_value
+    environment.filters["breakable"] = lambda text: Markup(str(escape(text)).replace("|", "|<wbr>"))
+    style, script = _part("report.css"), _part("report.js")
+    groups = list(_cards(run))
+    return environment.get_template("report.html.jinja").render(
+        run=run,
+        manifest=run.manifest,
+        style=Markup(style),
+        script=Markup(script),
+        script_hash=_source_hash(script),
+        overall=[score for score in run.scores if score.category is None],
+        tables=list(category_tables(run.scores)),
+        metric_notes=METRIC_NOTES,
+        status_words=STATUS_WORDS,
+        statuses=[s for s in ("ok", *FAILURES, "missing") if s != "missing" or run.counts["missing"]],
+        groups=groups,
+        pictures_shown=sum(len(cards) for _, cards in groups),
+        sample_metrics=_sample_metrics(run),
+        texts={prompt.id: prompt.text for prompt in run.prompts},
+        methods=list(methods(run)),
+        files=[name for name in _RUN_FILES if (run.folder / name).is_file()],
+    )
+
+
+_RUN_FILES = ("grid.png", "manifest.json", "ledger.jsonl", "summary.json", "scores.parquet")
+
+
+def format_number(value: float | None) -> str:
+    """A score's value with 4 significant figures and no exponent in the usual range; "n/a" for none."""
+    if value is None or not math.isfinite(value):
+        return "n/a"
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(value)))
+    text = f"{value:.3e}" if not -5 <= magnitude < 9 else f"{value:,.{max(0, 3 - magnitude)}f}"
+    return text.replace("-", "−")
+
+
+def format_short(value: float) -> str:
+    """A picture's own value, with decimals by its size alone so that a gallery lines up."""
+    decimals = 3 if abs(value) < 1 else 2 if abs(value) < 100 else 1
+    return f"{value:,.{decimals}f}".replace("-", "−")
+
+
+def plain_value(value: object) -> str:
+    """A manifest's value as text: strings as they are, everything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def category_tables(scores: tuple[Score, ...]) -> Iterator[CategoryTable]:
+    """For every score of the whole bench that also has scores by category: a table on a common axis."""
+    for overall in scores:
+        if overall.category is not None:
+            continue
+        parts = [s for s in scores if s.category is not None and s.metric == overall.metric]
+        if not parts:
+            continue
+        shown = [*parts, overall]
+        ends = [v for s in shown for v in (s.low, s.value, s.high) if math.isfinite(v)]
+        if not ends:
+            continue
+        axis = make_axis(ends)
+        rows = tuple(
+            CategoryRow(
+                name=score.category or ("All" if score is overall else "No category"),
+                score=score,
+                plot=interval_svg(
+                    score.value,
+                    score.low,
+                    score.high,
+                    axis,
+                    overall=overall.value,
+                    label=f"{format_number(score.value)}, 95% interval {format_number(score.low)} "
+                    f"to {format_number(score.high)}",
+                ),
+            )
+            for score in shown
+        )
+        yield CategoryTable(overall, axis_svg(axis), rows)
+
+
+def thumbnail(picture: Image.Image, budget: int) -> tuple[str, tuple[int, int], bool]:
+    """A data URI of the RGB `picture`, its size in pixels, and whether its pixels should stay squares.
+
+    Pictures up to 64 pixels are kept without loss, larger ones become WebP of at most 256 pixels. Quality
+    and then size give way until the picture takes at most `budget` bytes or cannot shrink further.
+    """
+    if max(picture.size) <= LOSSLESS_SIDE:
+        return _data_uri(_webp(picture, lossless=True)), picture.size, True
+    data = b""
+    for side, quality in ((THUMBNAIL_SIDE, 82), (THUMBNAIL_SIDE, 60), (160, 60), (96, 50)):
+        small = picture.copy()
+        small.thumbnail((side, side), Image.Resampling.LANCZOS)
+        data = _webp(small, quality=quality)
+        if len(data) <= budget:
+            break
+    return _data_uri(data), small.size, False
+
+
+def methods(run: RunView) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """All that made the numbers, as (heading, [(name, value), ...]): identities, versions, seeds, hashes."""
+    manifest = run.manifest
+    top = ("command", "created", "run_hash", "git_commit", "run_seed", "samples_per_prompt", "limit")
+    yield "Run", [(name.replace("_", " "), _shown(manifest[name])) for name in top if name in manifest]
+    yield "Model", list(_flat(manifest.get("model", {})))
+    bench = manifest.get("bench", {})
+    asked = [("prompts", str(len(run.prompts)))]
+    yield "Bench", list(_flat({k: v for k, v in bench.items() if k not in ("prompts", "notices")})) + asked
+    yield "Settings", list(_flat(manifest.get("settings", {})))
+    overall = [score for score in run.scores if score.category is None]
+    yield "Metrics", [(score.metric, f"{score.identity}; interval: {score.method}") for score in overall]
+    yield "Versions", list(_flat(manifest.get("versions", {})))
+    yield "Machine", list(_flat(manifest.get("machine", {})))
+    yield "Seconds", list(_flat(run.timings))
+    known = {*top, "schema", "model", "bench", "settings", "versions", "machine"}
+    yield "Other", list(_flat({k: v for k, v in manifest.items() if k not in known}))
+
+
+def _cards(run: RunView) -> Iterator[tuple[str, list[Card]]]:
+    """(category, cards) in the bench's order, at most `MAX_PICTURES` cards in all."""
+    groups = [(category, prompts) for category, prompts in run.by_category()]
+    quota = spread([sum(len(samples) for _, samples in prompts) for _, prompts in groups], MAX_PICTURES)
+    budget = PICTURES_BYTES * 3 // 4 // max(1, sum(quota))
+    for (category, prompts), count in zip(groups, quota, strict=True):
+        pairs = [(prompt, sample) for prompt, samples in prompts for sample in samples]
+        cards = [_card(run, sample, prompt.text, category, budget) for prompt, sample in pairs[:count]]
+        if cards:
+            yield category or "No category", cards
+
+
+def _card(run: RunView, sample: Sample, text: str, category: str, budget: int) -> Card:
+    picture = run.picture(sample)
+    uri, size, pixelated = thumbnail(picture, budget) if picture is not None else (None, (1, 1), False)
+    path = run.picture_path(sample)
+    label, reason = failure_label(sample)
+    return Card(
+        prompt_id=sample.prompt_id,
+        index=sample.index,
+        prompt=text,
+        category=category or "No category",
+        thumbnail=uri,
+        size=size,
+        pixelated=pixelated,
+        link=quote(str(path)) if path is not None and uri is not None else None,
+        label=label,
+        reason=reason,
+        values=run.per_sample.get((sample.prompt_id, sample.index), {}),
+    )
+
+
+def _sample_metrics(run: RunView) -> list[tuple[str, str]]:
+    """(metric, direction) of every metric with a value per sample, those of the summary first."""
+    present = {metric for values in run.per_sample.values() for metric in values}
+    directions = {s.metric: s.direction for s in run.scores if s.metric in present}
+    return [*directions.items(), *((metric, "higher") for metric in sorted(present - set(directions)))]
+
+
+def _flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:
+    """Nested mappings as ("outer inner", value) pairs."""
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name} {key}".strip())
+    elif not (isinstance(value, Mapping) and not name):
+        yield name, _shown(value)
+
+
+def _shown(value: Any) -> str:
+    return "none" if value is None else plain_value(value)
+
+
+def _webp(picture: Image.Image, *, lossless: bool = False, quality: int = 80) -> bytes:
+    encoded = io.BytesIO()
+    picture.save(encoded, format="WEBP", lossless=lossless, quality=quality, method=4)
+    return encoded.getvalue()
+
+
+def _data_uri(data: bytes) -> str:
+    return "data:image/webp;base64," + base64.b64encode(data).decode("ascii")
+
+
+def _part(name: str) -> str:
+    return (resources.files("harness") / "templates" / name).read_text(encoding="utf-8").strip()
+
+
+def _source_hash(source: str) -> str:
+    """What the page's policy allows as its only script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode("ascii")
