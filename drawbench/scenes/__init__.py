@@ -22,6 +22,7 @@ from drawbench.scenes.layout import layout
 from drawbench.scenes.objects import ATTRIBUTION, COLOURS, OBJECTS
 from drawbench.scenes.pairs import WORLD_VERSION, Spec, digest, draw, spec, training_pairs, training_specs
 from drawbench.scenes.render import render
+from drawbench.scenes.sprites import set_sprite_cache
 
 __all__ = [
     "ATTRIBUTION",
@@ -44,6 +45,7 @@ __all__ = [
     "sample_scene",
     "scene_from_dict",
     "scene_to_dict",
+    "set_sprite_cache",
     "spec",
     "training_pairs",
     "training_specs",

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-_GROUND = '<rect width="100" height="100" fill="{above}"/><rect y="34" width="100" height="66" fill="{below}"/>'
+_GROUND = (
+    '<rect width="100" height="100" fill="{above}"/><rect y="34" width="100" height="66" fill="{below}"/>'
+)
 _STARS = "".join(
     f'<circle cx="{x}" cy="{y}" r="1.1" fill="#fdf6c9"/>'
-    for x, y in ((8, 10), (24, 5), (45, 9), (66, 4), (6, 44), (94, 38), (14, 82), (92, 74), (52, 95), (33, 92))
+    for x, y in (
+        (8, 10),
+        (24, 5),
+        (45, 9),
+        (66, 4),
+        (6, 44),
+        (94, 38),
+        (14, 82),
+        (92, 74),
+        (52, 95),
+        (33, 92),
+    )
 )
 _CLOUDS = "".join(
     f'<ellipse cx="{x}" cy="{y}" rx="{rx}" ry="{ry}" fill="#f4f9fd"/>'

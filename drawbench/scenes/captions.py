@@ -38,7 +38,12 @@ _SIGN_PHRASES = (
     'a sign with "{}" written on it',
     'a sign that reads "{}"',
 )
-_WORD_ALONE_PHRASES = (*_SIGN_PHRASES, 'the word "{}"', 'the word "{}" on a sign', 'the word "{}" written on a sign')
+_WORD_ALONE_PHRASES = (
+    *_SIGN_PHRASES,
+    'the word "{}"',
+    'the word "{}" on a sign',
+    'the word "{}" written on a sign',
+)
 
 
 def _pick(rng: random.Random, options: Sequence[str]) -> str:
@@ -51,15 +56,13 @@ def with_article(phrase: str) -> str:
 
 
 def _described(noun: str, colour: str | None, rng: random.Random) -> str:
-    """The noun with its colour word, before or after it: "red car", "red colored car", "car that is red"."""
+    """The noun with its colour word, before it: "red car" or "red colored car"."""
     if colour is None:
         return noun
     draw = rng.random()
-    if draw < 0.68:
+    if draw < 0.72:
         return f"{colour} {noun}"
-    if draw < 0.92:
-        return f"{colour} {'coloured' if draw > 0.88 else 'colored'} {noun}"
-    return f"{noun} painted {colour}"
+    return f"{colour} {'coloured' if draw > 0.95 else 'colored'} {noun}"
 
 
 def thing_phrase(thing: Thing, rng: random.Random, numbered: bool = False) -> str:

@@ -13,30 +13,29 @@ SHIFT = 0.03
 STRETCH = 0.06
 EDGE = 0.015
 """Nothing comes nearer to the frame than this."""
-LEAST_GAP = 0.05
-"""Between two things above one another, as a share of the frame."""
 
 Box = tuple[float, float, float, float]
 _Cell = tuple[float, float, float, float]  # centre x, centre y, greatest width, greatest height
 
+_NEAR, _FAR = 0.255, 0.745  # the middles of the two halves
 _ONE: tuple[_Cell, ...] = ((0.5, 0.5, 0.80, 0.66),)
 _GROUPS: dict[int, tuple[_Cell, ...]] = {
     1: _ONE,
-    2: ((0.26, 0.5, 0.42, 0.52), (0.74, 0.5, 0.42, 0.52)),
-    3: ((0.5, 0.26, 0.42, 0.40), (0.26, 0.74, 0.42, 0.40), (0.74, 0.74, 0.42, 0.40)),
-    4: tuple((x, y, 0.42, 0.40) for y in (0.26, 0.74) for x in (0.26, 0.74)),
+    2: ((_NEAR, 0.5, 0.39, 0.52), (_FAR, 0.5, 0.39, 0.52)),
+    3: ((0.5, _NEAR, 0.42, 0.39), (_NEAR, _FAR, 0.39, 0.39), (_FAR, _FAR, 0.39, 0.39)),
+    4: tuple((x, y, 0.39, 0.39) for y in (_NEAR, _FAR) for x in (_NEAR, _FAR)),
     5: (
-        *((0.20, 0.20, 0.31, 0.30), (0.80, 0.20, 0.31, 0.30), (0.5, 0.5, 0.31, 0.30)),
-        *((0.20, 0.80, 0.31, 0.30), (0.80, 0.80, 0.31, 0.30)),
+        *((0.165, 0.165, 0.265, 0.265), (0.835, 0.165, 0.265, 0.265), (0.5, 0.5, 0.265, 0.265)),
+        *((0.165, 0.835, 0.265, 0.265), (0.835, 0.835, 0.265, 0.265)),
     ),
 }
 _COLUMN: dict[int, tuple[tuple[float, float], ...]] = {
     1: ((0.5, 0.60),),
-    2: ((0.27, 0.38), (0.73, 0.38)),
-    3: ((0.19, 0.27), (0.5, 0.27), (0.81, 0.27)),
+    2: ((0.27, 0.37), (0.73, 0.37)),
+    3: ((0.17, 0.25), (0.5, 0.25), (0.83, 0.25)),
 }
-_LEFT: _Cell = (0.26, 0.5, 0.42, 0.60)
-_RIGHT: _Cell = (0.74, 0.5, 0.42, 0.60)
+_LEFT: _Cell = (_NEAR, 0.5, 0.39, 0.60)
+_RIGHT: _Cell = (_FAR, 0.5, 0.39, 0.60)
 _UPPER: _Cell = (0.5, 0.24, 0.74, 0.38)
 _LOWER: _Cell = (0.5, 0.76, 0.74, 0.38)
 _STACKED: _Cell = (0.5, 0.5, 0.66, 0.41)
@@ -121,7 +120,7 @@ def layout(scene: Scene, seed: int) -> tuple[Placed, ...]:
     if len(scene.things) == 1:
         return tuple(_place(scene.things[0], 0, cell, rng) for cell in _GROUPS[scene.things[0].count])
     return tuple(
-        _place(thing, index, (x, y, 0.42, height), rng)
-        for index, (x, thing) in enumerate(zip((0.26, 0.74), scene.things, strict=True))
+        _place(thing, index, (x, y, 0.39, height), rng)
+        for index, (x, thing) in enumerate(zip((_NEAR, _FAR), scene.things, strict=True))
         for y, height in _COLUMN[thing.count]
     )

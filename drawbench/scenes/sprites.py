@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import threading
+from collections import OrderedDict
 from functools import lru_cache
 
 import numpy as np
@@ -13,20 +15,20 @@ from PIL import Image
 from drawbench.scenes.backgrounds import background_svg
 from drawbench.scenes.objects import DRAWINGS, PAINTS
 
-MARGIN = 6
+MARGIN = 10
 """Transparent pixels around every sprite, so that a window may start before its edge."""
 
-RASTERS = (48, 96, 192, 384, 768, 1536)
+RASTERS = (48, 96, 192, 384, 576, 768, 1024, 1536, 2048)
 """Lengths in pixels of a sprite's longer side, one set of sprites for each."""
 
 SIGN_ASPECT = 2.2
-_SPRITE_CACHE_BYTES = 96 * 2**20
 _HEX = re.compile(r'(fill|stroke)="#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})"')
 _WHITE = (255, 255, 255)
 _INK = (0, 0, 0)
 _LIGHT_INK = (128, 128, 128)
 
 Rgb = tuple[int, int, int]
+_SpriteKey = tuple[str, str, "str | None", int]
 
 
 def _parse(text: str) -> Rgb:
@@ -137,19 +139,63 @@ def _make_sprite(kind: str, name: str, colour: str | None, longer: int) -> Image
     return padded.convert("RGBa")
 
 
-_CACHES = {
-    longer: lru_cache(maxsize=max(4, _SPRITE_CACHE_BYTES // (3 * longer * longer)))(_make_sprite)
-    for longer in RASTERS
-}
+class _SpriteCache:
+    """Keeps the sprites used last, up to a number of bytes."""
+
+    def __init__(self, budget: int) -> None:
+        self.budget = budget
+        self._held = 0
+        self._sprites: OrderedDict[_SpriteKey, Image.Image] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: _SpriteKey) -> Image.Image:
+        with self._lock:
+            found = self._sprites.get(key)
+            if found is not None:
+                self._sprites.move_to_end(key)
+                return found
+        made = _make_sprite(*key)
+        with self._lock:
+            if key not in self._sprites:
+                self._sprites[key] = made
+                self._held += _bytes(made)
+            self._trim()
+        return made
+
+    def resize(self, budget: int) -> None:
+        with self._lock:
+            self.budget = budget
+            self._trim()
+
+    def _trim(self) -> None:
+        while self._held > self.budget and len(self._sprites) > 1:
+            _, oldest = self._sprites.popitem(last=False)
+            self._held -= _bytes(oldest)
+
+
+def _bytes(picture: Image.Image) -> int:
+    return 4 * picture.width * picture.height
+
+
+_CACHE = _SpriteCache(256 * 2**20)
+
+
+def set_sprite_cache(megabytes: int) -> None:
+    """How much memory rasterised drawings may take in this process; 256 MB at first.
+
+    Making a sprite costs 3 to 30 times as much as using it. All that 64-pixel pictures need takes about
+    50 MB, 256-pixel pictures 250 MB, 1024-pixel pictures 1.5 GB.
+    """
+    _CACHE.resize(megabytes * 2**20)
 
 
 def sprite(kind: str, name: str, colour: str | None, longer: int) -> Image.Image:
     """A picture in Pillow's mode "RGBa" (premultiplied), longer side `longer` plus MARGIN on each side.
 
-    `kind` is "drawing" (then `name` is an object) or "sign" (then `name` is the word). `longer` must be
-    one of RASTERS. Cached, at most about 100 MB for each length.
+    `kind` is "drawing" (then `name` is an object) or "sign" (then `name` is the word). `longer` should
+    be one of RASTERS. Cached within `set_sprite_cache`'s bounds.
     """
-    return _CACHES[longer](kind, name, colour, longer)
+    return _CACHE.get((kind, name, colour, longer))
 
 
 @lru_cache(maxsize=16)
