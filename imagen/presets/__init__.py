@@ -1,0 +1,51 @@
+"""Cascades as data files. A preset names the U-Net of each stage and its sampling defaults."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from imagen.schedule import PREDICTIONS, SCHEDULES
+from imagen.unet import UNetConfig
+
+
+@dataclass(frozen=True, slots=True)
+class StageConfig:
+    """One stage of a cascade: its network, noise schedule and sampling defaults.
+
+    `size` in pixels; `guidance_scale` 1 is off; `aug_sigma` is the noise-to-signal ratio put on the
+    low-resolution picture, 0 for the base stage.
+    """
+
+    size: int
+    schedule: str
+    prediction: str
+    guidance_scale: float
+    steps: int
+    unet: UNetConfig
+    aug_sigma: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"unknown schedule {self.schedule!r}: use one of {', '.join(SCHEDULES)}")
+        if self.prediction not in PREDICTIONS:
+            raise ValueError(f"unknown prediction {self.prediction!r}: use one of {', '.join(PREDICTIONS)}")
+
+
+def preset_names() -> list[str]:
+    """Names that `load_preset` knows."""
+    return sorted(f.name.removesuffix(".toml") for f in files(__package__).iterdir() if f.name.endswith(".toml"))
+
+
+def load_preset(name: str) -> dict[int, StageConfig]:
+    """Stages by size, smallest first. Raises ValueError for an unknown name or a malformed file."""
+    if name not in preset_names():
+        raise ValueError(f"unknown preset {name!r}: use one of {', '.join(preset_names())}")
+    content: dict[str, Any] = tomllib.loads((files(__package__) / f"{name}.toml").read_text("utf-8"))
+    stages = [
+        StageConfig(**{**stage, "unet": UNetConfig.from_dict(stage["unet"])})
+        for stage in content["stage"].values()
+    ]
+    return {stage.size: stage for stage in sorted(stages, key=lambda stage: stage.size)}

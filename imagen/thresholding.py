@@ -1,0 +1,41 @@
+"""Keeping predictions of x0 inside the range of pixels (Saharia et al. 2022, section 2.3, figure A.10)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor
+
+METHODS: Final = ("none", "static", "dynamic")
+
+
+def static_threshold(x0: Tensor) -> Tensor:
+    """Clips to [-1, 1]."""
+    return x0.clamp(-1.0, 1.0)
+
+
+def dynamic_threshold(x0: Tensor, percentile: float = 99.5) -> Tensor:
+    """Clips each picture to [-s, s] and divides by s, with s = max(1, percentile of its |x0|).
+
+    x0: (B, C, H, W) of any floating type; the percentile is taken in float32, per sample, as an order statistic
+    (the nearest rank), since torch.quantile is slower and fails on large pictures.
+    Raises ValueError unless 0 < percentile <= 100.
+    """
+    if not 0 < percentile <= 100:
+        raise ValueError(f"percentile must be in (0, 100], got {percentile}")
+    magnitudes = x0.float().abs().flatten(1)
+    rank = max(1, round(percentile / 100 * magnitudes.shape[1]))
+    s = magnitudes.kthvalue(rank, dim=1).values.clamp(min=1.0)[:, None, None, None]
+    return (torch.maximum(torch.minimum(x0.float(), s), -s) / s).to(x0.dtype)
+
+
+def threshold(x0: Tensor, method: str, percentile: float = 99.5) -> Tensor:
+    """Applies one of METHODS. Raises ValueError for an unknown method."""
+    if method == "none":
+        return x0
+    if method == "static":
+        return static_threshold(x0)
+    if method == "dynamic":
+        return dynamic_threshold(x0, percentile)
+    raise ValueError(f"unknown thresholding {method!r}: use one of {', '.join(METHODS)}")
