@@ -1,6 +1,6 @@
 """A world of captioned pictures that needs no download: objects, colours, counts, places, short words.
 
-`grammar` says what a scene is, `layout` where its parts stand, `render` draws it at any size, `captions`
+`grammar` says what a scene is, `places` where its parts stand, `painting` draws it at any size, `captions`
 puts it into words and `pairs` makes an endless training stream. Combinations are held out from training
 by rule (`held_out`). Drawings are OpenMoji's, CC BY-SA 4.0; see `objects`.
 """
@@ -18,10 +18,10 @@ from drawbench.scenes.grammar import (
     scene_from_dict,
     scene_to_dict,
 )
-from drawbench.scenes.layout import layout
 from drawbench.scenes.objects import ATTRIBUTION, COLOURS, OBJECTS
+from drawbench.scenes.painting import render
 from drawbench.scenes.pairs import WORLD_VERSION, Spec, digest, draw, spec, training_pairs, training_specs
-from drawbench.scenes.render import render
+from drawbench.scenes.places import layout
 from drawbench.scenes.sprites import set_sprite_cache
 
 __all__ = [

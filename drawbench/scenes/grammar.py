@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -127,7 +127,7 @@ def scene_from_dict(values: Mapping[str, Any]) -> Scene:
     return Scene(things, values.get("relation"), values.get("background"), values.get("word"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _in_held_out_bucket(combination: str) -> bool:
     digest = hashlib.sha256(f"scenes/held-out/1/{combination}".encode()).digest()
     return int.from_bytes(digest[:8], "big") % HELD_OUT_OF == 0

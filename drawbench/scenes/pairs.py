@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawbench.errors import InputError
-from drawbench.scenes import backgrounds, captions, grammar, layout, objects
+from drawbench.scenes import backgrounds, captions, grammar, objects, places
 from drawbench.scenes.captions import caption
 from drawbench.scenes.grammar import Scene, Split, sample_scene
-from drawbench.scenes.render import render
+from drawbench.scenes.painting import render
 
 WORLD_VERSION = "1"
 """Raised by hand when pictures or captions change on purpose; `digest` notices any change of the tables."""
@@ -104,7 +104,7 @@ def digest() -> str:
         "paints": objects.PAINTS,
         "backgrounds": {str(n): backgrounds.background_svg(n) for n in (None, *backgrounds.BACKGROUNDS)},
     }
-    for module in (grammar, layout, captions):
+    for module in (grammar, places, captions):
         names = [n for n in vars(module) if n.lstrip("_").isupper() and n not in vars(objects)]
         tables[module.__name__] = {
             n: vars(module)[n] for n in names if isinstance(vars(module)[n], (int, float, tuple, dict))

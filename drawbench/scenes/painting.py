@@ -10,7 +10,7 @@ from PIL import Image
 
 from drawbench.errors import InputError
 from drawbench.scenes.grammar import Scene
-from drawbench.scenes.layout import Placed, layout
+from drawbench.scenes.places import Placed, layout
 from drawbench.scenes.sprites import MARGIN, RASTERS, background_pixels, sprite
 
 Window = tuple[int, int, int, int]
