@@ -213,6 +213,11 @@ def safe_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-")[:64].strip("-") or "prompts"
 
 
+def is_control(character: str) -> bool:
+    """Whether a character is a control character, a line break or half of a surrogate pair."""
+    return unicodedata.category(character) in _REFUSED
+
+
 def quoted(value: object, limit: int = 60) -> str:
     """A value as one line for a message: paths as they are, the rest quoted and cut at `limit`."""
     if isinstance(value, Path):
@@ -222,7 +227,7 @@ def quoted(value: object, limit: int = 60) -> str:
 
 
 def _one_line(text: str) -> str:
-    escape = str.maketrans({c: repr(c)[1:-1] for c in set(text) if unicodedata.category(c) in _REFUSED})
+    escape = str.maketrans({c: repr(c)[1:-1] for c in set(text) if is_control(c)})
     return text.translate(escape)
 
 
@@ -282,7 +287,7 @@ def _row(line: int, text: str, category: str, id_: str | None, meta: Mapping[str
     if not text.strip():
         _fail(where, line, "the prompt is empty")
     for name, value in (("prompt", text), ("category", category.strip())):
-        bad = next((c for c in value if unicodedata.category(c) in _REFUSED), None)
+        bad = next(filter(is_control, value), None)
         if bad is not None:
             what = (
                 "a line break" if bad in "\r\n\u2028\u2029\x85" else f"the control character U+{ord(bad):04X}"
