@@ -1,1 +1,1 @@
-"""The built-in model: a text-to-image cascade after Saharia et al. (2022). Imports nothing else of this project."""
+"""The built-in model: a text-to-image cascade after Saharia et al. (2022). Imports nothing of ours."""

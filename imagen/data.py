@@ -79,7 +79,7 @@ def write_pairs(pairs: Iterable[Pair], n: int, folder: Path, encoder: MiniLM, re
     folder.mkdir(parents=True, exist_ok=True)
     numbers: dict[str, int] = {}
     caption = np.zeros(n, np.int64)
-    pictures: NDArray[np.uint8] | None = None
+    pictures: np.memmap[Any, np.dtype[np.uint8]] | None = None
     done = 0
     for picture, text in islice(pairs, n):
         if pictures is None:
@@ -96,7 +96,11 @@ def write_pairs(pairs: Iterable[Pair], n: int, folder: Path, encoder: MiniLM, re
     states, offsets = _encode(list(numbers), encoder, report)
     for name, array in (("caption", caption), ("offsets", offsets), ("states", states)):
         np.save(folder / f"{name}.npy", array)
-    meta: dict[str, Any] = {"pairs": n, "encoder": encoder.identity(), "captions": list(numbers)}
+    meta: dict[str, Any] = {
+        "pairs": n,
+        "encoder": encoder.identity_of(encoder.folder),
+        "captions": list(numbers),
+    }
     (folder / "meta.json").write_text(json.dumps(meta, ensure_ascii=False), "utf-8")
     return PairStore.open(folder)
 
@@ -104,7 +108,7 @@ def write_pairs(pairs: Iterable[Pair], n: int, folder: Path, encoder: MiniLM, re
 def _encode(
     captions: list[str], encoder: MiniLM, report: Report, batch: int = 256
 ) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
-    """States of all captions end to end, and where each begins. Sorted by length, so that little is padded."""
+    """States of all captions end to end, and where each begins. Batched by length: little is padded."""
     order = sorted(range(len(captions)), key=lambda i: len(captions[i]))
     rows: list[NDArray[np.float16]] = [np.empty((0, encoder.dim), np.float16)] * len(captions)
     for start in range(0, len(order), batch):

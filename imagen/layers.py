@@ -39,7 +39,7 @@ class LogSNREmbedding(nn.Module):
 
 
 class ResBlock(nn.Module):
-    """norm, swish, 3x3, norm with scale and shift from the embedding, swish, 3x3, plus shortcut (figure A.27)."""
+    """norm, swish, 3x3, norm scaled and shifted by the embedding, swish, 3x3, plus shortcut (figure A.27)."""
 
     def __init__(self, channels: int, embed_dim: int) -> None:
         super().__init__()
@@ -75,7 +75,8 @@ class Attention(nn.Module):
         self.out = zero_init(nn.Linear(channels, channels))
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        batch, length, channels = x.shape
+        return x.view(batch, length, self.heads, channels // self.heads).transpose(1, 2)
 
     def forward(self, x: Tensor, text: Tensor, mask: Tensor) -> Tensor:
         """x: (B, C, H, W); text: (B, T, D); mask: (B, T), true for tokens, false for pads."""
@@ -94,7 +95,7 @@ class Attention(nn.Module):
             attn_mask=visible[:, None, None, :],
         )
         h: Tensor = self.out(attended.transpose(1, 2).flatten(2))
-        return x + h.transpose(1, 2).unflatten(2, (height, width))
+        return x + h.transpose(1, 2).reshape(batch, -1, height, width)
 
 
 class TextBlock(nn.Module):
@@ -113,9 +114,7 @@ class TextBlock(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         qkv = self.qkv(self.norm1(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        attended = F.scaled_dot_product_attention(
-            qkv[0], qkv[1], qkv[2], attn_mask=mask[:, None, None, :]
-        )
+        attended = F.scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], attn_mask=mask[:, None, None, :])
         x = x + self.out(attended.transpose(1, 2).flatten(2))
         out: Tensor = x + self.mlp(self.norm2(x))
         return out

@@ -1,4 +1,4 @@
-"""The low-resolution picture as a condition: one path for training and sampling (section 2.4, figure A.32)."""
+"""The low-resolution picture as a condition, one path for training and sampling (section 2.4, A.32)."""
 
 from __future__ import annotations
 

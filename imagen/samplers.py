@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Final
 
 from torch import Tensor
@@ -23,7 +24,7 @@ def _alpha_sigma(log_snr: float) -> tuple[float, float]:
 def ddim(denoiser: Denoiser, z: Tensor, log_snrs: Sequence[float]) -> Tensor:
     """DDIM with eta = 0 (Song et al. 2021, equation 12); the last step goes to the predicted x0."""
     x0 = denoiser(z, log_snrs[0])
-    for now, then in zip(log_snrs, log_snrs[1:], strict=False):
+    for now, then in pairwise(log_snrs):
         (alpha, sigma), (next_alpha, next_sigma) = _alpha_sigma(now), _alpha_sigma(then)
         noise = (z - alpha * x0) / sigma
         z = next_alpha * x0 + next_sigma * noise
@@ -36,7 +37,7 @@ def dpm_solver_pp_2m(denoiser: Denoiser, z: Tensor, log_snrs: Sequence[float]) -
     x0 = denoiser(z, log_snrs[0])
     previous_x0: Tensor | None = None
     previous_h = 0.0
-    for now, then in zip(log_snrs, log_snrs[1:], strict=False):
+    for now, then in pairwise(log_snrs):
         (_, sigma), (next_alpha, next_sigma) = _alpha_sigma(now), _alpha_sigma(then)
         h = (then - now) / 2
         if previous_x0 is None:

@@ -1,4 +1,4 @@
-"""Continuous-time noise schedules as functions t -> log-SNR (Saharia et al. 2022, section 2.1 and appendix F).
+"""Continuous-time noise schedules, t -> log-SNR (Saharia et al. 2022, section 2.1 and appendix F).
 
 With z = alpha * x0 + sigma * noise and alpha^2 + sigma^2 = 1, log-SNR = log(alpha^2 / sigma^2). Time t runs
 from 0 (clean) to 1 (noise). log-SNR is kept inside [-LIMIT, LIMIT] so that multistep solvers stay finite.

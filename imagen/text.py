@@ -47,9 +47,10 @@ class MiniLM:
         self.tokenizer: Any = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
         self.model: Any = AutoModel.from_pretrained(self.folder, local_files_only=True).eval().float()
 
-    def identity(self) -> str:
-        """Name and first 12 hexadecimal digits of the sha256 of the weights' file."""
-        with (self.folder / "model.safetensors").open("rb") as file:
+    @staticmethod
+    def identity_of(folder: Path | None = None) -> str:
+        """Name and first 12 hexadecimal digits of the sha256 of the weights' file; loads nothing."""
+        with ((folder or minilm_folder()) / "model.safetensors").open("rb") as file:
             return f"all-MiniLM-L6-v2:{hashlib.file_digest(file, 'sha256').hexdigest()[:12]}"
 
     @torch.inference_mode()

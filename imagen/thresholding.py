@@ -18,8 +18,8 @@ def static_threshold(x0: Tensor) -> Tensor:
 def dynamic_threshold(x0: Tensor, percentile: float = 99.5) -> Tensor:
     """Clips each picture to [-s, s] and divides by s, with s = max(1, percentile of its |x0|).
 
-    x0: (B, C, H, W) of any floating type; the percentile is taken in float32, per sample, as an order statistic
-    (the nearest rank), since torch.quantile is slower and fails on large pictures.
+    x0: (B, C, H, W) of any floating type; the percentile is taken in float32, per sample, as an order
+    statistic (the nearest rank), since torch.quantile is slower and fails on large pictures.
     Raises ValueError unless 0 < percentile <= 100.
     """
     if not 0 < percentile <= 100:

@@ -1,8 +1,8 @@
 """Trains one stage of a cascade: `python -m imagen.train --stage 64 --data MODULE:FUNCTION --out FOLDER`.
 
-FUNCTION(seed=..., size=..., **arguments) yields endless (picture, caption) pairs: uint8 (S, S, 3) and text. The
-base stage learns the pictures, a super-resolution stage learns to undo their area-averaging by 4. Batches,
-noise and dropped texts are functions of (seed, step) alone, so the same command resumes where it stopped.
+FUNCTION(seed=..., **arguments) yields endless (picture, caption) pairs: uint8 (S, S, 3) and text. The base
+stage learns the pictures, a super-resolution stage learns to undo their area-averaging by 4. Batches, noise
+and dropped texts are functions of (seed, step) alone, so the same command resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from imagen.text import MiniLM
 from imagen.unet import EfficientUNet
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TrainConfig:
     """How a stage is trained. `cooldown` is the share of steps in which the learning rate falls to zero."""
 

@@ -50,7 +50,8 @@ class UNetConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> UNetConfig:
         """The inverse of `to_dict`; lists become tuples."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        typed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**typed)
 
 
 class Level(nn.Module):
@@ -61,7 +62,9 @@ class Level(nn.Module):
         channels, kind = config.channels[level], config.attention[level]
         self.blocks = nn.ModuleList(ResBlock(channels, config.embed_dim) for _ in range(config.blocks[level]))
         self.attention = (
-            Attention(channels, config.text_width, config.head_dim, kind == "self") if kind != "none" else None
+            Attention(channels, config.text_width, config.head_dim, kind == "self")
+            if kind != "none"
+            else None
         )
 
     def forward(self, x: Tensor, embedding: Tensor, text: Tensor, mask: Tensor) -> Tensor:
@@ -102,7 +105,7 @@ class EfficientUNet(nn.Module):
         self.shuffle = nn.PixelShuffle(config.patch)
 
     def encode_text(self, states: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens (B, T, text_width) and pooled vector (B, embed_dim): constant over the steps of a sampler."""
+        """Tokens (B, T, text_width) and pooled vector (B, embed_dim), constant over a sampler's steps."""
         encoded: tuple[Tensor, Tensor] = self.text(states, mask)
         return encoded
 
@@ -118,8 +121,8 @@ class EfficientUNet(nn.Module):
     ) -> Tensor:
         """The prediction, of shape z.
 
-        z: (B, 3, S, S); log_snr, aug_log_snr: (B,); tokens, pooled: from `encode_text`; mask: (B, T), true for
-        tokens; lowres: (B, 3, S, S), from `imagen.lowres.condition`. S must be divisible by
+        z: (B, 3, S, S); log_snr, aug_log_snr: (B,); tokens, pooled: from `encode_text`; mask: (B, T), true
+        for tokens; lowres: (B, 3, S, S), from `imagen.lowres.condition`. S must be divisible by
         patch * 2^(levels - 1).
         """
         embedding = self.time(log_snr) + pooled

@@ -1,4 +1,8 @@
-"""`imagen`: the built-in cascade. The only module of the harness that knows `imagen/`."""
+"""`imagen`: the built-in cascade. The only module of the harness that knows `imagen/`.
+
+Settings of the base stage go by their plain names (guidance_scale, steps, ...), those of a super-resolution
+stage carry its size (guidance_scale_256, aug_sigma_1024). Stages that do not run have no settings.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,9 @@ from harness.models.settings import fill_settings
 from harness.types import Drawn, Failure, Request
 
 if TYPE_CHECKING:
-    from imagen.cascade import Cascade
+    from imagen.cascade import Cascade, StageSettings
 
 DEFAULT_PRESET = "mini"
-STAGES = (64, 256, 1024)
 
 
 class ImagenModel:
@@ -24,58 +27,90 @@ class ImagenModel:
     def __init__(self, options: ModelOptions) -> None:
         self._preset = options.argument or DEFAULT_PRESET
         self._device, self._dtype = _choose_device(options.device, options.dtype)
-        self._last_stage = STAGES[-1]
+        self._last_stage = 0
         self._cascade: Cascade | None = None
 
     def resolve_settings(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        from imagen.cascade import SampleSettings
+        from imagen.cascade import default_settings
 
-        named = {"last_stage" if name == "stages" else name: value for name, value in given.items()}
-        filled = fill_settings("imagen", asdict(SampleSettings()), named)
-        if filled["last_stage"] not in STAGES:
-            known = ", ".join(map(str, STAGES))
-            raise InputError(f"imagen: stages must be one of {known}, not {filled['last_stage']!r}")
         try:
-            settings = asdict(SampleSettings(**filled))
+            defaults = default_settings(self._preset)
+        except ValueError as error:
+            raise InputError(f"imagen: {error}") from error
+        last = given.get("stages", max(defaults))
+        if last not in defaults:
+            raise InputError(f"imagen: stages must be one of {', '.join(map(str, defaults))}, not {last!r}")
+        self._last_stage = last
+        running = {size: stage for size, stage in defaults.items() if size <= last}
+        settings = fill_settings("imagen", {"stages": last, **_flat(running)}, given)
+        try:
+            _by_stage(settings)
         except (TypeError, ValueError) as error:
             raise InputError(f"imagen: {error}") from error
-        self._last_stage = settings["last_stage"]
-        return {"stages" if name == "last_stage" else name: value for name, value in settings.items()}
+        return settings
 
     def identity(self) -> Mapping[str, Any]:
-        return {**self._loaded().identity(), "device": self._device, "dtype": self._dtype}
+        from imagen.cascade import cascade_identity
+
+        try:
+            return cascade_identity(self._preset, self._last_stage, self._device, self._dtype)
+        except ValueError as error:
+            raise InputError(f"imagen: {error}") from error
 
     def load(self) -> None:
-        self._loaded()
+        from imagen.cascade import load_cascade
+
+        try:
+            self._cascade = load_cascade(self._preset, self._last_stage, self._device, self._dtype)
+        except (OSError, ValueError) as error:
+            raise InputError(f"imagen: cannot load preset {self._preset!r}: {error}") from error
 
     def picture_size(self, settings: Mapping[str, Any]) -> tuple[int, int]:
         return settings["stages"], settings["stages"]
 
-    def generate(self, requests: Sequence[Request]) -> list[Drawn | Failure]:
-        from imagen.cascade import SampleSettings
+    def network_evaluations(self, settings: Mapping[str, Any]) -> int:
+        return sum(stage.steps for stage in _by_stage(settings).values())
 
-        chosen = requests[0].settings
-        settings = SampleSettings(**{("last_stage" if k == "stages" else k): v for k, v in chosen.items()})
-        drawn = self._loaded().generate(
-            [request.prompt.text for request in requests], [request.seed for request in requests], settings
+    def generate(self, requests: Sequence[Request]) -> list[Drawn | Failure]:
+        if self._cascade is None:
+            self.load()
+        assert self._cascade is not None
+        drawn = self._cascade.generate(
+            [request.prompt.text for request in requests],
+            [request.seed for request in requests],
+            _by_stage(requests[0].settings),
         )
         return [
-            Drawn(one.image, tuple(one.notes))
-            if one.image is not None
-            else Failure("nan", "; ".join(one.notes) or "the cascade gave values that are NaN or infinite")
-            for one in drawn
+            Failure("nan", one.reason) if one.image is None else Drawn(one.image, one.notes) for one in drawn
         ]
 
-    def _loaded(self) -> Cascade:
-        if self._cascade is None:
-            from imagen.cascade import load_cascade
 
-            stages = tuple(str(size) for size in STAGES if size <= self._last_stage)
-            try:
-                self._cascade = load_cascade(self._preset, stages, device=self._device, dtype=self._dtype)
-            except (OSError, ValueError) as error:
-                raise InputError(f"imagen: cannot load preset {self._preset!r}: {error}") from error
-        return self._cascade
+def _flat(stages: Mapping[int, StageSettings]) -> dict[str, Any]:
+    """One flat mapping; a name without a size belongs to the base stage, which adds no noise to its input."""
+    base = min(stages)
+    return {
+        name if size == base else f"{name}_{size}": value
+        for size, stage in stages.items()
+        for name, value in asdict(stage).items()
+        if (size, name) != (base, "aug_sigma")
+    }
+
+
+def _by_stage(settings: Mapping[str, Any]) -> dict[int, StageSettings]:
+    """The inverse of `_flat`. Raises ValueError or TypeError on values that a stage refuses."""
+    from imagen.cascade import StageSettings
+
+    stages: dict[int, dict[str, Any]] = {}
+    for key, value in settings.items():
+        if key == "stages":
+            continue
+        name, _, size = key.rpartition("_")
+        if size.isdigit():
+            stages.setdefault(int(size), {})[name] = value
+        else:
+            stages.setdefault(0, {})[key] = value
+    base = stages.pop(0)
+    return {64: StageSettings(**base), **{size: StageSettings(**stage) for size, stage in stages.items()}}
 
 
 def _choose_device(device: str, dtype: str) -> tuple[str, str]:

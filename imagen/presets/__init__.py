@@ -36,7 +36,9 @@ class StageConfig:
 
 def preset_names() -> list[str]:
     """Names that `load_preset` knows."""
-    return sorted(f.name.removesuffix(".toml") for f in files(__package__).iterdir() if f.name.endswith(".toml"))
+    return sorted(
+        f.name.removesuffix(".toml") for f in files(__package__).iterdir() if f.name.endswith(".toml")
+    )
 
 
 def load_preset(name: str) -> dict[int, StageConfig]:
