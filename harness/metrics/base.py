@@ -1,0 +1,125 @@
+"""What a metric is: a function over features, with a direction and an identity. Per picture or per set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.extractors.base import Vectors
+from harness.stats import Interval
+from harness.types import Direction
+
+
+@dataclass(frozen=True)
+class ReferenceFeatures:
+    """Features of the reference pictures: extractor name -> (n, dim). `identity` names the pictures."""
+
+    identity: str
+    n: int
+    features: Mapping[str, Vectors]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All that metrics may look at, for n pictures in one order.
+
+    `features` maps an image extractor's name to (n, dim). `captions` holds each picture's prompt, `clusters`
+    (n,) a number for each prompt. `embed(name, texts)` gives vectors of a text extractor, (len(texts), dim).
+    `identities` maps every extractor used to its identity, a text extractor's under "text:<name>".
+    `file_type` names how the pictures were stored ("png"), as lossy files move the scores.
+    """
+
+    features: Mapping[str, Vectors]
+    captions: Sequence[str]
+    clusters: NDArray[np.intp]
+    identities: Mapping[str, str]
+    embed: Callable[[str, Sequence[str]], Vectors]
+    reference: ReferenceFeatures | None = None
+    file_type: str = "png"
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The value of a whole-set metric with its interval, and remarks that people must see beside it."""
+
+    value: float
+    interval: Interval
+    notes: tuple[str, ...] = ()
+
+
+class Metric(Protocol):
+    """What every metric says about itself. It is also a `PerImageMetric` or a `SetMetric`."""
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+        ...
+
+    @property
+    def direction(self) -> Direction:
+        """Which way is better."""
+        ...
+
+    @property
+    def image_extractors(self) -> tuple[str, ...]:
+        """Names of the extractors that must look at the pictures."""
+        ...
+
+    @property
+    def text_extractors(self) -> tuple[str, ...]:
+        """Names of the extractors that `Inputs.embed` is asked for."""
+        ...
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether it compares with reference pictures."""
+        ...
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The least and the greatest value it can take; None where there are none."""
+        ...
+
+    def identity(self, inputs: Inputs) -> str:
+        """`name[...]`: everything that computed the number. Unequal identities are not comparable."""
+        ...
+
+
+@runtime_checkable
+class PerImageMetric(Metric, Protocol):
+    """A metric that gives each picture its own number; the bench's score is their mean."""
+
+    def per_image(self, inputs: Inputs) -> NDArray[np.float64]:
+        """One value a picture, (n,)."""
+        ...
+
+
+@runtime_checkable
+class SetMetric(Metric, Protocol):
+    """A metric that gives the pictures together one number, with an interval of its own making."""
+
+    def whole_set(self, inputs: Inputs) -> Estimate:
+        """The value over all n pictures. Raises ValueError where n is too small for it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A line about a metric for lists: its name, what it measures and what it needs."""
+
+    name: str
+    direction: Direction
+    summary: str
+    extractors: tuple[str, ...] = field(default=())
+
+
+def describe(metric: Metric) -> Description:
+    """A metric's line for lists; the summary is the first line of its class's docstring."""
+    summary = next(iter((type(metric).__doc__ or "").strip().splitlines()), "")
+    extractors = metric.image_extractors + metric.text_extractors
+    return Description(metric.name, metric.direction, summary, extractors)
