@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from PIL import Image
@@ -31,6 +30,7 @@ THUMBNAIL_SIDE = 256
 MAX_PICTURES = 600
 PICTURES_BYTES = 12_000_000
 LOSSLESS_SIDE = 64
+RUN_FILES = ("grid.png", "manifest.json", "ledger.jsonl", "summary.json", "scores.parquet")
 
 METRIC_NOTES = {
     "align_conse": (
@@ -135,11 +135,8 @@ def render_report(run: RunView) -> str:
         sample_metrics=_sample_metrics(run),
         texts={prompt.id: prompt.text for prompt in run.prompts},
         methods=list(methods(run)),
-        files=[name for name in _RUN_FILES if (run.folder / name).is_file()],
+        files=[name for name in RUN_FILES if (run.folder / name).is_file()],
     )
-
-
-_RUN_FILES = ("grid.png", "manifest.json", "ledger.jsonl", "summary.json", "scores.parquet")
 
 
 def format_number(value: float | None) -> str:
@@ -204,33 +201,32 @@ def thumbnail(picture: Image.Image, budget: int) -> tuple[str, tuple[int, int], 
     """
     if max(picture.size) <= LOSSLESS_SIDE:
         return _data_uri(_webp(picture, lossless=True)), picture.size, True
-    data = b""
     for side, quality in ((THUMBNAIL_SIDE, 82), (THUMBNAIL_SIDE, 60), (160, 60), (96, 50)):
-        small = picture.copy()
-        small.thumbnail((side, side), Image.Resampling.LANCZOS)
+        scale = min(1.0, side / max(picture.size))
+        size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+        small = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
         data = _webp(small, quality=quality)
         if len(data) <= budget:
             break
-    return _data_uri(data), small.size, False
+    return _data_uri(data), size, False
 
 
 def methods(run: RunView) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """All that made the numbers, as (heading, [(name, value), ...]): identities, versions, seeds, hashes."""
-    manifest = run.manifest
-    top = ("command", "created", "run_hash", "git_commit", "run_seed", "samples_per_prompt", "limit")
-    yield "Run", [(name.replace("_", " "), _shown(manifest[name])) for name in top if name in manifest]
-    yield "Model", list(_flat(manifest.get("model", {})))
-    bench = manifest.get("bench", {})
-    asked = [("prompts", str(len(run.prompts)))]
-    yield "Bench", list(_flat({k: v for k, v in bench.items() if k not in ("prompts", "notices")})) + asked
-    yield "Settings", list(_flat(manifest.get("settings", {})))
+    manifest, summary = run.manifest, run.summary
+    bench = {**manifest["bench"], "prompts asked": len(run.prompts)}
+    settled = {name: summary[name] for name in ("on_failure", "drawn_again") if name in summary}
+    seconds = {**summary.get("timings", {}), "a picture": summary.get("seconds_per_picture")}
+    apart = {"schema", "model", "bench", "settings", "versions", "machine"}
+    yield "Run", [*_flat({k: v for k, v in manifest.items() if k not in apart}), *_flat(settled)]
+    yield "Model", list(_flat(manifest["model"]))
+    yield "Bench", list(_flat({k: v for k, v in bench.items() if k not in ("prompts", "notices")}))
+    yield "Settings", list(_flat(manifest["settings"]))
     overall = [score for score in run.scores if score.category is None]
     yield "Metrics", [(score.metric, f"{score.identity}; interval: {score.method}") for score in overall]
     yield "Versions", list(_flat(manifest.get("versions", {})))
     yield "Machine", list(_flat(manifest.get("machine", {})))
-    yield "Seconds", list(_flat(run.timings))
-    known = {*top, "schema", "model", "bench", "settings", "versions", "machine"}
-    yield "Other", list(_flat({k: v for k, v in manifest.items() if k not in known}))
+    yield "Seconds", list(_flat({k: v for k, v in seconds.items() if v is not None}))
 
 
 def _cards(run: RunView) -> Iterator[tuple[str, list[Card]]]:
@@ -273,16 +269,14 @@ def _sample_metrics(run: RunView) -> list[tuple[str, str]]:
 
 
 def _flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:
-    """Nested mappings as ("outer inner", value) pairs."""
-    if isinstance(value, Mapping) and value:
+    """Nested mappings, and lists of them, as ("outer inner", value) pairs; what is empty is left out."""
+    if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+        value = {str(number): item for number, item in enumerate(value, start=1)}
+    if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _flat(inner, f"{name} {key}".strip())
-    elif not (isinstance(value, Mapping) and not name):
-        yield name, _shown(value)
-
-
-def _shown(value: Any) -> str:
-    return "none" if value is None else plain_value(value)
+    elif value not in (None, [], ""):
+        yield name.replace("_", " "), plain_value(value)
 
 
 def _webp(picture: Image.Image, *, lossless: bool = False, quality: int = 80) -> bytes:
