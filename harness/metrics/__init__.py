@@ -81,6 +81,6 @@ def _builtin() -> dict[str, AnyMetric]:
         AlignConse(),
         FrechetMetric("fid", "inception"),
         FrechetMetric("fid_legacy_pytorch", "inception_pytorch"),
-        FrechetMetric("fd_effnet_lite0", "effnet_lite0", POOLED),
+        FrechetMetric("fd_effnet_lite0", "effnet_lite0", (POOLED.start, POOLED.stop)),
     )
     return {metric.name: metric for metric in metrics}

@@ -14,12 +14,12 @@ from harness.types import Direction
 class FrechetMetric:
     """Fréchet distance between the pictures' features and those of the reference pictures.
 
-    `columns` cuts the part of the extractor's vector that is compared. Lower is better; 0 is the least.
+    `columns` (start, stop) cuts the part of the extractor's vector that is compared, None takes it all. Lower is better; 0 is the least.
     """
 
     name: str
     extractor: str
-    columns: slice = slice(None)
+    columns: tuple[int, int] | None = None
     direction: Direction = "lower"
     text_extractors: tuple[str, ...] = ()
     needs_reference: bool = True
@@ -44,8 +44,9 @@ class FrechetMetric:
     def whole_set(self, inputs: Inputs) -> Estimate:
         """The distance and its jackknife interval. Raises ValueError below 2 pictures on either side."""
         reference = _reference(inputs, self.name)
-        real = Reference.of(reference.features[self.extractor][:, self.columns])
-        generated = Generated(inputs.features[self.extractor][:, self.columns], real)
+        part = slice(*(self.columns or (None, None)))
+        real = Reference.of(reference.features[self.extractor][:, part])
+        generated = Generated(inputs.features[self.extractor][:, part], real)
         value, interval = jackknife_interval(generated, inputs.clusters, seed=inputs.seed)
         notes: tuple[str, ...] = ()
         if min(generated.n, real.n) < 5 * generated.d:
