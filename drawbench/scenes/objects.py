@@ -8,6 +8,8 @@ The objects are nouns of DrawBench's categories Colors, Counting and Positional,
 categories (clock, elephant, horse, fish, panda). Absent, because OpenMoji has no recognisable drawing:
 microwave, refrigerator, hair drier, surfboard, fire hydrant (a fire extinguisher is here instead).
 The tennis racket is OpenMoji's badminton racket without its shuttlecock; the boat is without its water.
+A boat's colour is its hull's and a bicycle's its frame's: sails and wheels take a tint of it. A wine
+glass's colour is its wine's.
 """
 
 from __future__ import annotations
