@@ -1,6 +1,6 @@
 """Prints how many captioned pictures a second one process makes, by picture size and crop.
 
-Usage: python benchmarks/scenes_render.py [--seconds 3] [--cache-mb 256]
+Usage: python benchmarks/scenes_render.py [--seconds 3] [--cache-mb 320]
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=3.0, help="time measured per case")
-    parser.add_argument("--cache-mb", type=int, default=256, help="memory for rasterised drawings")
+    parser.add_argument("--cache-mb", type=int, default=320, help="memory for rasterised drawings")
     arguments = parser.parse_args()
     set_sprite_cache(arguments.cache_mb)
     for size, crop in CASES:
