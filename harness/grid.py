@@ -200,19 +200,22 @@ def _draw_page(
             row = captioned[start : start + columns]
             row_height = type_.cell + 4 + max(len(lines) for _, lines in row) * caption_line + type_.gap
             rows.append((row, row_height))
-        height += type_.gap + heading_line + type_.gap + sum(row_height for _, row_height in rows)
-        layout.append((category, rows))
+        heading = category or ("No category" if len(page) > 1 else "")
+        height += type_.gap + bool(heading) * heading_line + type_.gap + sum(h for _, h in rows)
+        layout.append((heading, rows))
 
     image = Image.new("RGB", (width, height + type_.margin), PAPER)
     draw = ImageDraw.Draw(image)
     y = _draw_lines(draw, type_.margin, type_.margin, title, type_.title, INK)
     y = _draw_lines(draw, type_.margin, y, under_title, type_.caption, MUTED)
-    for category, rows in layout:
+    for heading, rows in layout:
         y += type_.gap
         draw.line((type_.margin, y, width - type_.margin - 1, y), fill=RULE)
         y += type_.gap // 2
-        draw.text((type_.margin, y), category or "No category", font=type_.heading, fill=INK)
-        y += heading_line + type_.gap - type_.gap // 2
+        if heading:
+            draw.text((type_.margin, y), heading, font=type_.heading, fill=INK)
+            y += heading_line
+        y += type_.gap - type_.gap // 2
         for row, row_height in rows:
             for column, (card, lines) in enumerate(row):
                 x = type_.margin + column * (card_width + type_.gap)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,11 +19,9 @@ from drawbench.types import Prompt
 from harness.decode import PictureError, decode_rgb
 from harness.ledger import count_statuses, read_ledger
 from harness.manifest import manifest_prompts, read_manifest
+from harness.score_io import SCORES_FILE, score_from_dict
 from harness.summary import SUMMARY_NAME, planned_samples, read_summary
 from harness.types import Sample, Score
-
-SCORES_NAME = "scores.parquet"
-_SCORE_FIELDS = frozenset(f.name for f in fields(Score))
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,8 @@ class RunView:
             summary=summary,
             prompts=manifest_prompts(manifest),
             samples=tuple(planned_samples(manifest, read_ledger(run_dir))),
-            scores=tuple(_score(entry) for entry in summary.get("scores", [])),
-            per_sample=_read_per_sample(run_dir / SCORES_NAME),
+            scores=tuple(score_from_dict(entry) for entry in summary.get("scores", [])),
+            per_sample=_read_per_sample(run_dir / SCORES_FILE),
         )
 
     @property
@@ -136,19 +134,6 @@ def spread(groups: Sequence[int], total: int) -> list[int]:
             shown[i] += given
             left -= given
     return shown
-
-
-def _score(entry: Mapping[str, Any]) -> Score:
-    known = {k: v for k, v in entry.items() if k in _SCORE_FIELDS}
-    known |= {name: _number(known.get(name)) for name in ("value", "low", "high")}
-    if known.get("if_failed") is not None:
-        known["if_failed"] = tuple(_number(end) for end in known["if_failed"])
-    return Score(**known)
-
-
-def _number(value: float | None) -> float:
-    """JSON knows no NaN; a summary says null."""
-    return math.nan if value is None else float(value)
 
 
 def _read_per_sample(path: Path) -> dict[tuple[str, int], dict[str, float]]:
