@@ -1,8 +1,10 @@
 """Finding benches by name: the built-in ones and those of other packages.
 
-A spec is "name" or "name:argument", such as "drawbench" or "file:prompts.csv". A package adds a bench with
-an entry point of the group "drawbench.benches" that is a callable `load(argument: str, options:
-BenchOptions) -> Bench`; the first line of its docstring is shown in lists. Built-in names take precedence.
+A spec is "name" or "name:argument", such as "drawbench", "scenes:n=500" or "file:prompts.csv".
+
+A package adds a bench with an entry point of the group "drawbench.benches" that is a callable
+`load(argument: str, options: BenchOptions) -> Bench`; the first line of its docstring is shown in lists.
+Built-in names take precedence.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ _BUILT_IN: Mapping[str, tuple[str, str]] = {
         "the prompt file, or a hub; without either it becomes drawbench-open",
     ),
     "drawbench-open": ("200 prompts of our own in DrawBench's 11 categories", "nothing"),
-    "scenes": ("Generated captions with pictures drawn from OpenMoji as the reference", "nothing"),
+    "scenes": ("Generated captions with drawn pictures as the reference; scenes:n=500,seed=3", "nothing"),
     "coco": (
         "30,000 captions of COCO val2014, with its pictures as the reference",
         "a folder with annotations/captions_val2014.json and val2014/, or a data set",
@@ -84,28 +86,32 @@ def load_bench(spec: str, options: BenchOptions | None = None) -> Bench:
 
 
 def _loader(name: str, spec: str) -> Loader:
+    if name == "scenes":
+        return _scenes
     if name in _BUILT_IN:
-        loader = import_module(f"drawbench.benches.{name.replace('-', '_')}").load
-        return _scenes if name == "scenes" else loader
+        loader: Loader = import_module(f"drawbench.benches.{name.replace('-', '_')}").load
+        return loader
     entry = _third_party().get(name)
     if entry is None:
         raise InputError(_unknown(name, spec))
     try:
-        return entry.load()  # type: ignore[no-any-return]
+        found = entry.load()
     except Exception as error:  # whatever a foreign module raises when imported
         raise InputError(
             f"bench {name} ({entry.value}) cannot be imported: {quoted(str(error), 200)}"
         ) from error
+    if not callable(found):
+        raise InputError(f"bench {name} ({entry.value}) is no function load(argument, options)")
+    return found  # type: ignore[no-any-return]
 
 
 def _scenes(argument: str, options: BenchOptions) -> Bench:
     from drawbench.benches import scenes
-    from drawbench.benches.arguments import refuse
+    from drawbench.benches.arguments import draw_of, refuse
 
-    refuse("scenes", argument=argument, options=options, unused=("prompts", "data_dir"))
-    if options.n is None:
-        return scenes.load(seed=options.seed)
-    return scenes.load(n=options.n, seed=options.seed)
+    n, seed, rest = draw_of("scenes", argument, options)
+    refuse("scenes", argument=rest, options=options, unused=("prompts", "data_dir"))
+    return scenes.load(seed=seed) if n is None else scenes.load(n=n, seed=seed)
 
 
 def _third_party() -> dict[str, EntryPoint]:

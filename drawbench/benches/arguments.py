@@ -1,7 +1,8 @@
-"""Refusing what a bench has no use for: an option that does nothing must not be passed over in silence."""
+"""What is written after a bench's name, and refusing what a bench has no use for."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from drawbench.errors import InputError
@@ -12,6 +13,29 @@ _REASONS = {
     "data_dir": "has no data folder",
     "n": "has a fixed list of prompts; use --limit to run fewer of them",
 }
+
+
+def draw_of(name: str, argument: str, options: BenchOptions) -> tuple[int | None, int, str]:
+    """How many prompts to draw, the seed of the draw, and the rest of the argument.
+
+    An argument is a list with commas, such as "n=500,seed=3"; what it says goes before `options`.
+
+    Raises:
+        InputError: options.n says another number than the argument, or a number is malformed.
+    """
+    rest, numbers = [], {}
+    for part in argument.split(",") if argument else []:
+        key, _, value = part.partition("=")
+        if key not in ("n", "seed"):
+            rest.append(part)
+        elif not re.fullmatch(r"[0-9]{1,18}", value) or (key == "n" and int(value) < 1):
+            raise InputError(f"bench {name}: {part!r} is no number; write such as {name}:n=500,seed=3")
+        else:
+            numbers[key] = int(value)
+    n = numbers.get("n", options.n)
+    if options.n is not None and n != options.n:
+        raise InputError(f"bench {name} is to have {n} prompts by its name and {options.n} by an option")
+    return n, numbers.get("seed", options.seed), ",".join(rest)
 
 
 def refuse(name: str, *, argument: str, options: BenchOptions | None, unused: Sequence[str]) -> None:

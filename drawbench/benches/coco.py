@@ -11,6 +11,8 @@ Sources: `coco` reads `annotations/captions_val2014.json` and `val2014/` in the 
 the environment variable DRAWBENCH_COCO or as `coco:FOLDER`; a folder saved to disk by the datasets package
 is read as such, and `coco:hf:REPO` reads a data set of a hub.
 
+All forms take a number and a seed: `coco:n=5000,seed=1,one-per-image`.
+
 The draw orders captions by sha256("coco|seed|id") and takes the first n: it is the same on every machine, and
 a smaller draw is the beginning of a larger one.
 """
@@ -24,7 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from drawbench.benches.arguments import refuse
+from drawbench.benches.arguments import draw_of, refuse
 from drawbench.coco_captions import Caption, captions_of_dataset, captions_of_folder
 from drawbench.errors import InputError
 from drawbench.hub import is_saved_to_disk
@@ -42,7 +44,8 @@ _MISSING_SHOWN = 3
 def load(argument: str = "", options: BenchOptions | None = None) -> Bench:
     """Captions drawn with options.seed; ids "coco-<caption id>", `meta` with image_id and file_name.
 
-    `argument` is "", "one-per-image", a folder or "hf:REPO". The number drawn is options.n, or 30,000.
+    `argument` is a list with commas of any of "n=NUMBER", "seed=NUMBER", "one-per-image", and a folder or
+    "hf:REPO". The number drawn is that of the argument, options.n, or 30,000.
 
     Raises:
         InputError: the source is not given, lacks its files or is malformed; it has fewer captions than are
@@ -50,13 +53,16 @@ def load(argument: str = "", options: BenchOptions | None = None) -> Bench:
     """
     options = options or BenchOptions()
     refuse("coco", argument="", options=options, unused=("prompts",))
-    one_per_image = argument == ONE_PER_IMAGE
-    captions, pictures, source = _read(argument, options)
-    drawn = draw(captions, options.seed, one_per_image=one_per_image)
-    total, wanted = len(drawn), DEFAULT_N if options.n is None else options.n
+    n, seed, rest = draw_of("coco", argument, options)
+    parts = rest.split(",")
+    one_per_image = ONE_PER_IMAGE in parts
+    place = ",".join(part for part in parts if part != ONE_PER_IMAGE)
+    captions, pictures, source = _read(place, options)
+    drawn = draw(captions, seed, one_per_image=one_per_image)
+    total, wanted = len(drawn), DEFAULT_N if n is None else n
     what = "captioned pictures" if one_per_image else "captions"
     if not 1 <= wanted <= total:
-        raise InputError(f"{source} has {total} {what}, and {wanted} are to be drawn; set n to 1..{total}")
+        raise InputError(f"{source} has {total} {what}, and {wanted} are to be drawn; write coco:n={total}")
     drawn = drawn[:wanted]
     if pictures is not None:
         _check_pictures(drawn, pictures)
@@ -65,7 +71,7 @@ def load(argument: str = "", options: BenchOptions | None = None) -> Bench:
     )
     return Bench(
         name="coco",
-        version=f"{wanted} of {total} {what}, seed {options.seed}, captions {_digest(captions)[:12]}",
+        version=f"{wanted} of {total} {what}, seed {seed}, captions {_digest(captions)[:12]}",
         prompts=tuple(_prompt(caption) for caption in drawn),
         reference=None if pictures is None else folder_reference(pictures),
         notices=notices,
@@ -88,19 +94,21 @@ def draw(captions: Sequence[Caption], seed: int, *, one_per_image: bool = False)
     return list(first.values())
 
 
-def _read(argument: str, options: BenchOptions) -> tuple[list[Caption], Path | None, str]:
+def _read(place: str, options: BenchOptions) -> tuple[list[Caption], Path | None, str]:
     """Captions, the folder of pictures and the source in words."""
-    if argument.startswith("hf:"):
+    if place.startswith("hf:"):
         if options.data_dir is not None:
             raise InputError("bench coco takes either hf:REPO or a data folder, not both")
-        repo = argument.removeprefix("hf:")
+        repo = place.removeprefix("hf:").strip()
+        if not repo:
+            raise InputError("bench coco needs the name of a data set; write coco:hf:REPO")
         captions, pictures = captions_of_dataset(repo, offline=options.offline)
         return captions, pictures, f"data set {repo}"
     folder = options.data_dir
-    if argument not in ("", ONE_PER_IMAGE):
+    if place:
         if folder is not None:
             raise InputError("bench coco takes either coco:FOLDER or a data folder, not both")
-        folder = Path(argument)
+        folder = Path(place)
     if folder is None and (value := os.environ.get(VARIABLE)):
         folder = Path(value)
     if folder is None:
@@ -111,8 +119,8 @@ def _read(argument: str, options: BenchOptions) -> tuple[list[Caption], Path | N
     folder = folder.expanduser()
     if not folder.is_dir():
         raise InputError(
-            f"bench coco: no such folder: {quoted(folder)}; write coco, coco:{ONE_PER_IMAGE}, coco:FOLDER "
-            "or coco:hf:REPO"
+            f"bench coco: no such folder: {quoted(folder)}; write coco:FOLDER or coco:hf:REPO, and with "
+            f"commas n=NUMBER, seed=NUMBER and {ONE_PER_IMAGE}"
         )
     if is_saved_to_disk(folder):
         captions, pictures = captions_of_dataset(str(folder), offline=options.offline)
