@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import torch
@@ -19,13 +20,13 @@ def dynamic_threshold(x0: Tensor, percentile: float = 99.5) -> Tensor:
     """Clips each picture to [-s, s] and divides by s, with s = max(1, percentile of its |x0|).
 
     x0: (B, C, H, W) of any floating type; the percentile is taken in float32, per sample, as an order
-    statistic (the nearest rank), since torch.quantile is slower and fails on large pictures.
+    statistic (the nearest rank, rounded up), since torch.quantile is slower and fails on large pictures.
     Raises ValueError unless 0 < percentile <= 100.
     """
     if not 0 < percentile <= 100:
         raise ValueError(f"percentile must be in (0, 100], got {percentile}")
     magnitudes = x0.float().abs().flatten(1)
-    rank = max(1, round(percentile / 100 * magnitudes.shape[1]))
+    rank = math.ceil(percentile / 100 * magnitudes.shape[1])
     s = magnitudes.kthvalue(rank, dim=1).values.clamp(min=1.0)[:, None, None, None]
     return (torch.maximum(torch.minimum(x0.float(), s), -s) / s).to(x0.dtype)
 

@@ -1,0 +1,151 @@
+"""The cascade, on small random networks built on the spot, and on the shipped weights."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from imagen.cascade import (
+    Cascade,
+    Stage,
+    StageSettings,
+    cascade_identity,
+    default_settings,
+    load_cascade,
+    stage_noise,
+    weights_path,
+)
+from imagen.presets import StageConfig, load_preset
+from imagen.text import MiniLM
+from imagen.unet import EfficientUNet, UNetConfig
+
+TEXTS = ["a red car", "two blue birds above a green boat in the snow", "x " * 300]
+SEEDS = [3, 2**63 - 1, 0]
+SETTINGS = {
+    16: StageSettings(guidance_scale=3.0, steps=3),
+    64: StageSettings(guidance_scale=1.0, steps=2, aug_sigma=0.2),
+}
+
+
+@pytest.fixture(scope="module")
+def cascade(minilm: MiniLM) -> Cascade:
+    torch.manual_seed(0)
+    stages = []
+    for size, patch, lowres in ((16, 2, False), (64, 4, True)):
+        shape = UNetConfig(
+            patch, (16, 32), (1, 1), ("none", "self"), lowres, embed_dim=32, text_width=32, text_layers=1
+        )
+        unet = EfficientUNet(shape)
+        for parameter in unet.parameters():
+            torch.nn.init.normal_(parameter, std=0.1)
+        config = StageConfig(size, "cosine", "v", 1.0, 2, shape)
+        stages.append(Stage(config, unet.eval().requires_grad_(False), "cpu", torch.float32))
+    return Cascade(stages, minilm, {"name": "tiny"})
+
+
+def test_pictures_do_not_depend_on_their_neighbours_or_order(cascade: Cascade) -> None:
+    together = cascade.generate(TEXTS, SEEDS, SETTINGS)
+    backwards = cascade.generate(TEXTS[::-1], SEEDS[::-1], SETTINGS)[::-1]
+    for i, drawn in enumerate(together):
+        alone = cascade.generate([TEXTS[i]], [SEEDS[i]], SETTINGS)[0]
+        assert drawn.image is not None
+        assert drawn.image.shape == (64, 64, 3)
+        assert np.array_equal(drawn.image, alone.image)
+        assert np.array_equal(drawn.image, backwards[i].image)
+
+
+def test_text_seed_guidance_and_augmentation_change_the_picture(cascade: Cascade) -> None:
+    def draw(text: str = TEXTS[0], seed: int = 3, weight: float = 3.0, sigma: float = 0.2) -> np.ndarray:
+        settings = {16: StageSettings(weight, 3), 64: StageSettings(1.0, 2, sigma)}
+        image = cascade.generate([text], [seed], settings)[0].image
+        assert image is not None
+        return image
+
+    first = draw()
+    for other in (draw(text="a cat"), draw(seed=4), draw(weight=1.0), draw(sigma=0.0)):
+        assert not np.array_equal(first, other)
+    assert np.array_equal(first, draw())
+
+
+def test_a_truncated_prompt_is_noted(cascade: Cascade) -> None:
+    notes = [drawn.notes for drawn in cascade.generate(TEXTS, SEEDS, SETTINGS)]
+    assert notes[:2] == [(), ()]
+    assert "truncated" in notes[2][0]
+
+
+def test_values_that_are_no_numbers_are_a_failure_with_a_reason(cascade: Cascade) -> None:
+    stage = cascade.stages[0]
+    weight = stage.unet.head[2].bias
+    kept = weight.clone()
+    weight.fill_(float("nan"))
+    try:
+        drawn = cascade.generate(TEXTS[:1], SEEDS[:1], SETTINGS)[0]
+    finally:
+        weight.copy_(kept)
+    assert drawn.image is None
+    assert "16 px stage" in drawn.reason
+
+
+def test_noise_depends_on_seed_stage_and_purpose_alone() -> None:
+    shape = (1, 3, 8, 8)
+    torch.manual_seed(1)
+    first = stage_noise(5, 64, "start", shape)
+    torch.manual_seed(2)
+    assert torch.equal(first, stage_noise(5, 64, "start", shape))
+    for other in ((6, 64, "start"), (5, 256, "start"), (5, 64, "augmentation")):
+        correlation = np.corrcoef(first.flatten(), stage_noise(*other, shape).flatten())[0, 1]
+        assert abs(correlation) < 0.3
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"guidance_scale": float("nan")},
+        {"guidance_scale": -1.0},
+        {"steps": 0},
+        {"aug_sigma": -0.1},
+        {"thresholding": "median"},
+        {"percentile": 0.0},
+        {"sampler": "euler"},
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(bad: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"must be|unknown"):
+        StageSettings(**{"guidance_scale": 2.0, "steps": 4, **bad})
+
+
+def test_unknown_preset_or_stage_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown preset"):
+        load_preset("huge")
+    with pytest.raises(ValueError, match="not 128"):
+        cascade_identity("mini", 128, "cpu", "float32")
+
+
+def test_shipped_weights_fit_their_preset_and_the_repository() -> None:
+    for size, stage in load_preset("mini").items():
+        path = weights_path("mini", size)
+        assert path.stat().st_size <= 16 * 2**20
+        assert load_cascade("mini", 64).stages[0].unet.config == load_preset("mini")[64].unet
+        assert stage.size == size
+
+
+def test_the_shipped_cascade_draws_the_colour_it_is_asked_for() -> None:
+    """Not a score: only that the shipped text path, networks and sampler belong together."""
+    cascade = load_cascade("mini", 64)
+    settings = default_settings("mini")
+    red = cascade.generate(["a red car"] * 4, [1, 2, 3, 4], settings)
+    blue = cascade.generate(["a blue car"] * 4, [1, 2, 3, 4], settings)
+    for one, two in zip(red, blue, strict=True):
+        assert one.image is not None
+        assert two.image is not None
+        difference = one.image.astype(float).mean((0, 1)) - two.image.astype(float).mean((0, 1))
+        assert difference[0] > 10 > -10 > difference[2]
+
+
+def test_identity_names_weights_encoder_and_number_type() -> None:
+    identity = cascade_identity("mini", 256, "cpu", "float32")
+    assert sorted(identity["weights"]) == ["256", "64"]
+    assert identity["text_encoder"].startswith("all-MiniLM-L6-v2:")
+    assert identity["dtype"] == "float32"
+    assert Path(weights_path("mini", 64)).name == "mini-64.safetensors"

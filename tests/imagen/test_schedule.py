@@ -1,0 +1,53 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagen.schedule import LIMIT, SCHEDULES, alpha_sigma, diffuse, time_grid, to_x0
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_log_snr_falls_and_stays_inside_the_limits(name: str) -> None:
+    values = SCHEDULES[name](torch.linspace(0, 1, 1001, dtype=torch.float64))
+    assert bool((values.diff() <= 0).all())
+    assert float(values.abs().max()) <= LIMIT + 1e-9
+
+
+def test_cosine_is_the_cosine_schedule_away_from_its_ends() -> None:
+    t = torch.linspace(0.1, 0.9, 9, dtype=torch.float64)
+    exact = 2 * torch.log(torch.cos(t * math.pi / 2) / torch.sin(t * math.pi / 2))
+    assert torch.allclose(SCHEDULES["cosine"](t), exact, atol=0.1)
+
+
+def test_linear_matches_ddpm_beta_products() -> None:
+    alpha_bar = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0)
+    t = torch.arange(1, 1001, dtype=torch.float64) / 1000
+    alpha, _ = alpha_sigma(SCHEDULES["linear"](t))
+    assert float((alpha.square() - alpha_bar).abs().max()) < 2e-3
+
+
+@given(st.floats(-LIMIT, LIMIT), st.integers(0, 2**31))
+def test_x0_is_recovered_from_v_of_the_original_x0(log_snr: float, seed: int) -> None:
+    """The bug of a target computed from a re-bound x0 would break this for every log-SNR."""
+    generator = torch.Generator().manual_seed(seed)
+    x0, noise = torch.randn((2, 1, 3, 4, 4), generator=generator, dtype=torch.float64)
+    level = torch.full((1,), log_snr, dtype=torch.float64)
+    alpha, sigma = alpha_sigma(level)
+    z = diffuse(x0, noise, level)
+    assert torch.allclose(to_x0(alpha * noise - sigma * x0, z, level, "v"), x0, atol=1e-9)
+    assert to_x0(x0, z, level, "x0") is x0
+
+
+def test_variance_is_preserved() -> None:
+    alpha, sigma = alpha_sigma(torch.linspace(-LIMIT, LIMIT, 50))
+    assert torch.allclose(alpha.square() + sigma.square(), torch.ones(50))
+
+
+def test_time_grid_starts_at_noise_and_leaves_the_clean_end_to_the_solver() -> None:
+    grid = time_grid(SCHEDULES["cosine"], 8)
+    assert len(grid) == 8
+    assert grid == sorted(grid)
+    assert grid[0] == pytest.approx(-LIMIT)
+    assert grid[-1] < LIMIT
