@@ -29,7 +29,9 @@ class MiniLM:
 
     def __init__(self, folder: Path, device: str = "cpu") -> None:
         from transformers import AutoModel, AutoTokenizer
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()  # the caller shows progress
         self._device = device
         self._tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
         self._network: Any = AutoModel.from_pretrained(str(folder), local_files_only=True).eval().to(device)
