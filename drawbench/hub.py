@@ -107,7 +107,8 @@ def why_offline(offline: bool = False, seconds: float = CONNECT_SECONDS) -> str:
     try:  # in a thread, because looking up the name has no time limit of its own
         return _within(seconds, connect)
     except (NotReachable, OSError) as error:
-        return f"no connection to {host}: {_first_line(error)}"
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else _first_line(error)
+        return f"no connection ({reason})"
 
 
 def _within(seconds: float, function: Callable[[], _T]) -> _T:

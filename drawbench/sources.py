@@ -151,18 +151,32 @@ def _read_variable(variable: str, value: str) -> list[Row]:
 def _search_cache(wanted: Wanted, search: Search, accept: Callable[[Sequence[Row]], bool]) -> bool:
     try:
         path = cache_dir() / wanted.cache_name
+    except InputError as error:
+        search.looked.append(f"cache: {error}")
+        return False
+    place = f"cache {_shown(path)}"
+    try:
         if not path.exists():
-            search.looked.append(f"cache {quoted(path)}: no such file")
+            search.looked.append(f"{place}: no such file")
             return False
         rows = read_rows(path)
     except (InputError, OSError) as error:
-        search.looked.append(f"cache: {error}")
+        search.looked.append(f"cache: {error}".replace(quoted(path), _shown(path)))
         return False
     if not accept(rows):
-        search.looked.append(f"cache {quoted(path)}: not {wanted.name}")
+        search.looked.append(f"{place}: not {wanted.name}")
         return False
-    search.found = Found(rows, f"cache {path}", False)
+    search.found = Found(rows, place, False)
     return True
+
+
+def _shown(path: Path) -> str:
+    """A path of the cache as people write it: what a run records is not to hold the user's home folder."""
+    if os.environ.get(CACHE_VARIABLE):
+        return f"${CACHE_VARIABLE}/{path.name}"
+    if Path(os.environ.get("XDG_CACHE_HOME", "")).is_absolute():
+        return f"$XDG_CACHE_HOME/{path.parent.name}/{path.name}"
+    return f"~/.cache/{path.parent.name}/{path.name}"
 
 
 def _search_hub(
@@ -181,5 +195,6 @@ def _search_hub(
     try:
         write_cache(wanted, rows)
     except (InputError, OSError) as error:
-        search.looked.append(f"cache: cannot be written: {quoted(str(error), 200)}")
+        reason = error.strerror if isinstance(error, OSError) else error
+        search.looked.append(f"cache: cannot be written: {reason}")
     search.found = Found(rows, place, False)

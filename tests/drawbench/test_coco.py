@@ -140,7 +140,7 @@ def test_missing_files_and_pictures(folder: Path, tmp_path: Path) -> None:
         '{"images": [], "annotations": [{"id": 1, "image_id": 2, "caption": "a"}]}',
         '{"images": [{"id": 2, "file_name": "../a.jpg"}], "annotations": []}',
         '{"images": [{"id": 2, "file_name": "a"}], "annotations": [{"id": 1, "image_id": 2, "caption": 3}]}',
-        '{"images": [{"id": 2, "file_name": "a"}], "annotations": [{"id": [], "image_id": 2, "caption": ""}]}',
+        '{"images": [{"id": 2, "file_name": ""}], "annotations": [{"id": [], "image_id": 2, "caption": ""}]}',
     ],
 )
 def test_malformed_annotations(folder: Path, annotations: str) -> None:

@@ -171,7 +171,7 @@ def test_a_file_that_the_user_names_is_never_passed_over(
         load()
 
 
-def test_fallback_says_so_and_lists_the_places(bare_user: Path) -> None:
+def test_fallback_says_so_and_lists_the_places() -> None:
     bench = load()
     plain = load_bench("drawbench-open")
     assert (bench.name, bench.digest) == ("drawbench-open", plain.digest)
@@ -179,7 +179,7 @@ def test_fallback_says_so_and_lists_the_places(bare_user: Path) -> None:
     [notice] = bench.notices
     for part in ("this run uses drawbench-open", "not DrawBench scores", "--prompts: not given"):
         assert part in notice
-    for part in ("DRAWBENCH_PROMPTS: not set", f"cache {bare_user / 'drawbench.csv'}: no such file"):
+    for part in ("DRAWBENCH_PROMPTS: not set", "cache $DRAWBENCH_CACHE/drawbench.csv: no such file"):
         assert part in notice
     assert "hub sayakpaul/drawbench: HF_HUB_OFFLINE is set" in notice
     assert "\n" not in notice
@@ -194,7 +194,7 @@ def test_a_damaged_cache_is_passed_over_and_named(bare_user: Path) -> None:
     (bare_user / "drawbench.csv").write_bytes(b"prompt\n\xff\n")
     bench = load()
     assert bench.name == "drawbench-open"
-    assert "not UTF-8 at byte 7" in bench.notices[0]
+    assert "cache: $DRAWBENCH_CACHE/drawbench.csv: not UTF-8 at byte 7" in bench.notices[0]
     (bare_user / "drawbench.csv").write_text("prompt\nA shed.\n")
     assert "drawbench.csv: not DrawBench" in load().notices[0]
 
@@ -211,7 +211,7 @@ def test_a_hub_copy_is_verified_and_cached(
     assert bench.source == f"hub {copy}"
     assert bench.digest == load(official_file).digest
     assert [path.name for path in bare_user.iterdir()] == ["drawbench.csv"]
-    assert load(strict=True).source == f"cache {bare_user / 'drawbench.csv'}"
+    assert load(strict=True).source == "cache $DRAWBENCH_CACHE/drawbench.csv"
 
 
 def test_a_hub_copy_of_something_else_is_not_used(

@@ -11,7 +11,8 @@ import pytest
 
 from drawbench import hub
 from drawbench.errors import InputError
-from drawbench.sources import cache_dir
+from drawbench.prompt_files import Row
+from drawbench.sources import Wanted, cache_dir, write_cache
 
 constants = pytest.importorskip("huggingface_hub.constants")
 
@@ -35,8 +36,8 @@ def test_a_hub_that_answers_and_one_that_does_not(monkeypatch: pytest.MonkeyPatc
         assert hub.why_offline() == ""
         monkeypatch.delenv("http_proxy")
     monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{port}")
-    assert hub.why_offline().startswith("no connection to 127.0.0.1: ")
-    with pytest.raises(hub.NotReachable, match="no connection to"):
+    assert hub.why_offline().startswith("no connection (")
+    with pytest.raises(hub.NotReachable, match="no connection"):
         hub.open_dataset("someone/something")
 
 
@@ -54,7 +55,7 @@ def test_a_hub_that_keeps_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(socket, "create_connection", lambda *a, **k: time.sleep(30))
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1")
     start = time.monotonic()
-    assert hub.why_offline(seconds=0.2) == "no connection to 127.0.0.1: no answer within 0.2 s"
+    assert hub.why_offline(seconds=0.2) == "no connection (no answer within 0.2 s)"
     assert time.monotonic() - start < 5
 
 
@@ -92,3 +93,17 @@ def test_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_dir() == tmp_path / ".cache" / "drawbench-suite"
+    monkeypatch.setenv("DRAWBENCH_CACHE", "/dev/null/cache")  # a place that cannot be a folder
+    with pytest.raises(OSError, match="/dev/null"):
+        write_cache(Wanted("x", "X", "x.csv"), [Row(1, "A shed.")])
+
+
+def test_cache_as_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRAWBENCH_CACHE", str(tmp_path / "cache"))
+    rows = [Row(1, 'A "shed", red', "Sheds", None, {"Note": "two\tparts"}), Row(2, "A barn.")]
+    columns = ("prompt", "category", "note")
+    table = write_cache(Wanted("x", "X", "x.csv", columns=columns), rows)
+    assert table.read_text() == 'prompt,category,note\n"A ""shed"", red",Sheds,two parts\nA barn.,,\n'
+    table = write_cache(Wanted("x", "X", "x.tsv", columns=columns), rows)
+    assert table.read_text() == 'prompt\tcategory\tnote\nA "shed", red\tSheds\ttwo parts\nA barn.\t\t\n'
+    assert sorted(path.name for path in table.parent.iterdir()) == ["x.csv", "x.tsv"]
