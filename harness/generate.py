@@ -15,7 +15,7 @@ from harness.pictures import check_picture, encode_png
 from harness.plan import Plan
 from harness.progress import Progress
 from harness.store import RunStore
-from harness.types import FAILURES, Drawn, Failure, Model, Picture, Request, Sample
+from harness.types import FAILURES, Drawn, Failure, Model, Request, Sample
 
 OnFailure = Literal["fail", "count", "regenerate"]
 ON_FAILURE: tuple[OnFailure, ...] = ("fail", "count", "regenerate")
@@ -125,22 +125,22 @@ def _carry_out(
 
 
 def _put(store: RunStore, task: Task, outcome: Outcome, size: tuple[int, int] | None) -> Sample:
-    result, notes = outcome.result, ()
+    result: object = outcome.result
+    notes: tuple[str, ...] = ()
     if isinstance(result, Drawn):
         result, notes = result.picture, result.notes
-    if isinstance(result, Failure):
-        if result.status not in FAILURES:
-            result = Failure("error", f"the model gave a failure of status {result.status!r}")
-    else:
-        result = _checked(result, size)
+    checked = _checked(result, size)
     seconds = round(outcome.seconds, 4)
+    if isinstance(checked, Failure):
+        return store.put_failure(task.request, task.key, checked, seconds=seconds)
+    return store.put_picture(task.request, task.key, encode_png(checked), seconds=seconds, notes=notes)
+
+
+def _checked(result: object, size: tuple[int, int] | None) -> Image.Image | Failure:
     if isinstance(result, Failure):
-        return store.put_failure(task.request, task.key, result, seconds=seconds)
-    return store.put_picture(task.request, task.key, encode_png(result), seconds=seconds, notes=notes)
-
-
-def _checked(picture: Picture, size: tuple[int, int] | None) -> Image.Image | Failure:
+        known = result.status in FAILURES
+        return result if known else Failure("error", f"the model gave a failure of status {result.status!r}")
     try:
-        return check_picture(picture, size)
+        return check_picture(result, size)
     except Exception as error:  # a lazily read picture shows only now that its file is broken
         return Failure("error", describe(error))

@@ -1,20 +1,21 @@
 """manifest.json: what a run is, written before its first picture.
 
-`configuration` is what the folder stands for, and `hash` is its sha256; two configurations never mix in
-one folder. `sessions` has an entry for each time that pictures were made, with versions and machine, so
-that a run finished with another version of a package shows it.
+Its configuration is what the folder stands for, and `run_hash` is the sha256 of that; two configurations
+never mix in one folder. Command, versions and machine are those of the process that began the run;
+`resumed` has an entry for each later one that made pictures, so that a run finished elsewhere shows it.
 """
 
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from drawbench.errors import InputError
-from drawbench.types import Prompt
+from drawbench.types import Prompt, Reference
 from harness.atomic import write_atomic
 from harness.environment import git_commit, machine, package_versions
 from harness.plan import Plan, configuration_hash, run_name
@@ -25,18 +26,23 @@ SCHEMA = 1
 
 
 def build_manifest(
-    plan: Plan, model_identity: Mapping[str, Any], *, model_spec: str, bench_spec: str
+    plan: Plan,
+    model_identity: Mapping[str, Any],
+    *,
+    model_spec: str,
+    bench_spec: str,
+    command: Sequence[str] = (),
+    batch_size: int | None = None,
 ) -> dict[str, Any]:
     """The manifest of a run that has not begun. `bench.prompts` are those chosen under the limit."""
     bench = plan.bench
     reference = bench.reference
-    configuration = plan.configuration(model_identity)
+    began = session(command, batch_size=batch_size)
     return {
         "schema": SCHEMA,
         "name": run_name(plan, model_identity),
-        "hash": configuration_hash(configuration),
-        "created": now(),
-        "configuration": configuration,
+        "run_hash": configuration_hash(plan.configuration(model_identity)),
+        "created": began.pop("started"),
         "model": {"spec": model_spec, "identity": dict(model_identity)},
         "bench": {
             "spec": bench_spec,
@@ -54,25 +60,38 @@ def build_manifest(
             ],
         },
         "settings": dict(plan.settings),
-        "seed": plan.seed,
+        "run_seed": plan.seed,
         "seed_rule": RULE,
         "samples_per_prompt": plan.samples_per_prompt,
         "limit": plan.limit,
         "planned": len(plan.prompts) * plan.samples_per_prompt,
-        "sessions": [],
+        **began,
+        "resumed": [],
     }
 
 
-def session(command: Sequence[str], *, batch_size: int, on_failure: str) -> dict[str, Any]:
-    """An entry of `sessions`: when, how and where pictures were made."""
+def session(command: Sequence[str], *, batch_size: int | None) -> dict[str, Any]:
+    """When, how and where pictures are made: by this process, now."""
     return {
         "started": now(),
-        "command": list(command),
+        "command": shlex.join(command),
         "batch_size": batch_size,
-        "on_failure": on_failure,
-        "versions": package_versions(),
         "git_commit": git_commit(),
+        "versions": package_versions(),
         "machine": machine(),
+    }
+
+
+def configuration_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The `Plan.configuration` that the manifest was built from."""
+    bench = manifest["bench"]
+    return {
+        "model": manifest["model"]["identity"],
+        "bench": {name: bench[name] for name in ("name", "version", "digest")},
+        "settings": manifest["settings"],
+        "seed": manifest["run_seed"],
+        "samples_per_prompt": manifest["samples_per_prompt"],
+        "limit": manifest["limit"],
     }
 
 
@@ -87,13 +106,17 @@ def read_manifest(run_dir: Path) -> dict[str, Any]:
         raise InputError(f"{run_dir} is no run folder but a file") from None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("configuration"), dict):
+    if not isinstance(manifest, dict) or "run_hash" not in manifest:
         raise InputError(f"{path} is not the manifest of a run")
     if manifest.get("schema") != SCHEMA:
         raise InputError(
             f"{path} has schema {manifest.get('schema')!r}; this version reads schema {SCHEMA}: "
             "use the version that wrote it, or another --out"
         )
+    try:
+        configuration_of(manifest)
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path} is not the manifest of a run: {error!r}") from error
     return manifest
 
 
@@ -113,9 +136,18 @@ def manifest_prompts(manifest: Mapping[str, Any]) -> tuple[Prompt, ...]:
         raise InputError(f"the manifest's list of prompts is malformed: {error!r}") from error
 
 
+def manifest_reference(manifest: Mapping[str, Any]) -> Reference | None:
+    """The bench's reference pictures, None where it has none. Raises InputError where it is malformed."""
+    entry = manifest["bench"].get("reference")
+    try:
+        return None if entry is None else Reference(entry["kind"], entry["location"], entry.get("digest", ""))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"the manifest's reference is malformed: {error!r}") from error
+
+
 def check_same_configuration(run_dir: Path, wanted: Mapping[str, Any]) -> None:
     """Raises InputError, naming the first field that differs, where `run_dir` holds another run."""
-    held = read_manifest(run_dir)["configuration"]
+    held = configuration_of(read_manifest(run_dir))
     difference = first_difference(held, json.loads(to_json(wanted)))
     if difference is not None:
         field, there, here = difference

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from types import TracebackType
 from typing import Protocol, TextIO
 
 PLAIN_LINE_SECONDS = 10.0
@@ -85,6 +86,33 @@ class BarProgress:
         with Progress(*columns, console=Console(stderr=True)) as bar:
             task = bar.add_task(name, total=total)
             yield lambda amount: bar.advance(task, amount)
+
+
+class StageCalls:
+    """Shows progress that is told as calls `(stage, done, total)` of one stage after the other."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._open = ExitStack()
+        self._stage: str | None = None
+        self._done = 0
+        self._advance: Advance = lambda amount: None
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage != self._stage:
+            self._open.close()
+            self._advance = self._open.enter_context(self._progress.stage(stage, total))
+            self._stage, self._done = stage, 0
+        self._advance(done - self._done)
+        self._done = done
+
+    def __enter__(self) -> StageCalls:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
 
 
 def make_progress() -> Progress:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +41,15 @@ def build_summary(
     scores: Sequence[Score] = (),
     notes: Sequence[str] = (),
     skipped: Sequence[tuple[str, str]] = (),
+    cut_by_metrics: Sequence[str] = (),
     seconds: Mapping[str, float] | None = None,
     command: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The summary of a run from its manifest, all its ledger lines and its scores.
 
-    `skipped` pairs a metric with why it was not computed; `seconds` maps a part of the work (scoring, ...)
-    to how long it took in this process.
+    `skipped` pairs a metric with why it was not computed. `cut_by_metrics` has the ids of the prompts that a
+    metric's text encoder read in part; `truncated_prompts` are those that the model did. `seconds` maps a
+    part of the work (scoring, ...) to how long it took in this process.
     """
     samples = planned_samples(manifest, lines)
     failed = [sample for sample in samples if sample.status != "ok"]
@@ -60,14 +62,14 @@ def build_summary(
     return {
         "schema": SCHEMA,
         "run": manifest["name"],
-        "hash": manifest["hash"],
+        "run_hash": manifest["run_hash"],
         "finished": now(),
-        "command": list(command),
+        "command": shlex.join(command),
         "notices": list(manifest["bench"]["notices"]),
         "model": manifest["model"],
         "bench": {name: manifest["bench"][name] for name in ("spec", "name", "version", "digest", "source")},
         "settings": manifest["settings"],
-        "seed": manifest["seed"],
+        "run_seed": manifest["run_seed"],
         "counts": counts,
         "on_failure": on_failure,
         "drawn_again": len(lines) - len(latest(lines)),
@@ -76,13 +78,28 @@ def build_summary(
             for s in failed[:FAILURES_SHOWN]
         ],
         "truncated_prompts": sorted(truncated),
+        "truncated_by_metrics": list(cut_by_metrics),
         "sample_notes": dict(sample_notes.most_common(FAILURES_SHOWN)),
-        "scores": [asdict(score) for score in scores],
+        "scores": _plain_scores(scores),
         "notes": list(notes),
         "skipped": [list(pair) for pair in skipped],
         "timings": {"drawing": round(sum(drawing), 3), **(seconds or {})},
         "seconds_per_picture": round(sum(drawn) / len(drawn), 4) if drawn else None,
     }
+
+
+def _plain_scores(scores: Sequence[Score]) -> list[dict[str, Any]]:
+    if not scores:
+        return []  # a run that is not scored does without the metrics' imports
+    from harness.score_io import score_to_dict
+
+    return [score_to_dict(score) for score in scores]
+
+
+def keep_scores(summary: dict[str, Any], previous: Mapping[str, Any]) -> None:
+    """Takes the scores of an earlier summary of the same pictures over into this one."""
+    for name in ("scores", "notes", "skipped", "truncated_by_metrics"):
+        summary[name] = previous[name]
 
 
 def write_summary(run_dir: Path, summary: Mapping[str, Any]) -> None:

@@ -59,4 +59,5 @@ class DummyModel:
         along = np.sin(2 * math.pi * waves * (row * math.sin(angle) + column * math.cos(angle)))
         sharp = np.tanh(along * (0.5 + settings["guidance_scale"]))
         mixed = first + (second - first) * (sharp[..., None] + 1) / 2
-        return np.clip(np.rint(mixed), 3, 255).astype(np.uint8)
+        pixels: NDArray[np.uint8] = np.clip(np.rint(mixed), 3, 255).astype(np.uint8)
+        return pixels

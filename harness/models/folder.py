@@ -18,21 +18,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageOps
-
 from drawbench.errors import InputError
 from drawbench.types import Prompt
-from harness.engines.local import describe
+from harness.decode import PictureError, RgbImage, decode_rgb
 from harness.models.registry import ModelOptions
 from harness.models.settings import fill_settings
-from harness.types import Drawn, Failure, Request
+from harness.types import Failure, Request
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 LAYOUTS = "<prompt id>/<index>.png, <prompt id>.png, or numbered in the bench's order as 00000.png or 1.png"
 
 
 class FolderModel:
-    """Answers each request with the picture that lies in a folder, at its own size.
+    """Answers each request with the picture that lies in a folder, at its own size, as RGB.
 
     Raises InputError where there is no such folder. A missing or broken picture is that sample's failure.
     """
@@ -76,33 +74,19 @@ class FolderModel:
     def estimate_seconds(self, settings: Mapping[str, Any]) -> float:
         return 0.05
 
-    def generate(self, requests: Sequence[Request]) -> list[Drawn | Failure]:
+    def generate(self, requests: Sequence[Request]) -> list[RgbImage | Failure]:
         return [self._read(request) for request in requests]
 
-    def _read(self, request: Request) -> Drawn | Failure:
+    def _read(self, request: Request) -> RgbImage | Failure:
         path = self._files.get((request.prompt.id, request.index))
         if path is None:
             return Failure("error", f"no picture of prompt {request.prompt.id}, index {request.index}")
         try:
-            return Drawn(read_picture(path))
-        except Exception as error:  # decoders raise many kinds
-            return Failure("error", f"{path.name} cannot be read as a picture: {describe(error)}")
-
-
-def read_picture(path: Path) -> Image.Image:
-    """The picture as RGB, turned as its EXIF data says, transparency on white.
-
-    Raises ValueError on pictures of more than 8 bits a channel, and what Pillow raises on broken ones.
-    """
-    with Image.open(path) as opened:
-        opened.load()
-        if opened.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"):
-            raise ValueError(f"pixels of mode {opened.mode} are not supported; save it with 8 bits a channel")
-        image = ImageOps.exif_transpose(opened)
-        if image.has_transparency_data:
-            layered = image.convert("RGBA")
-            return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered).convert("RGB")
-        return image.convert("RGB")
+            return decode_rgb(path.read_bytes())
+        except PictureError as error:
+            return Failure("error", f"{path.name}: {error}")
+        except OSError as error:
+            return Failure("error", f"{path.name} cannot be read: {error.strerror}")
 
 
 def _pictures(folder: Path) -> dict[str, Path]:

@@ -1,0 +1,109 @@
+"""The installed command `drawbench`: the main command and what goes with it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.exits import FINE, command_line, run_app
+from harness.run import (
+    Device,
+    DeviceFlag,
+    DownloadFlag,
+    JsonFlag,
+    MetricsFlag,
+    ReferenceFlag,
+    WeightsFlag,
+    run,
+)
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+
+
+def score(
+    run_dir: RunFolder,
+    metrics: MetricsFlag = None,
+    reference: ReferenceFlag = None,
+    weights: WeightsFlag = None,
+    download: DownloadFlag = False,
+    device: DeviceFlag = Device.AUTO,
+    as_json: JsonFlag = False,
+) -> int:
+    """Scores a run folder's pictures again and rewrites its summary and report."""
+    from harness.options import ScoreOptions, split_names
+    from harness.pipeline import score_again
+    from harness.progress import make_progress
+    from harness.results_table import print_summary
+
+    scoring = ScoreOptions(
+        metrics=split_names(metrics),
+        reference=reference,
+        weights=weights,
+        download=download,
+        device=device.value,
+    )
+    summary = score_again(run_dir, scoring, make_progress(), command=command_line())
+    for notice in summary["notices"]:
+        print(notice, file=sys.stderr if as_json else sys.stdout)
+    if as_json:
+        print(json.dumps(summary, indent=2, ensure_ascii=False))
+    else:
+        print_summary(summary, str(run_dir))
+    return FINE
+
+
+def report(run_dir: RunFolder) -> int:
+    """Writes a run folder's grid.png and report.html again."""
+    from harness.grid import write_grid
+    from harness.report import write_report
+
+    for path in (write_grid(run_dir), write_report(run_dir)):
+        print(path)
+    return FINE
+
+
+class Kind(StrEnum):
+    """What can be listed."""
+
+    BENCHES = "benches"
+    MODELS = "models"
+    METRICS = "metrics"
+
+
+def ls(
+    kind: Annotated[Kind | None, typer.Argument(help="Only one kind; all of them without it.")] = None,
+) -> int:
+    """Lists the benches, models and metrics that can be named."""
+    from drawbench.registry import available
+    from harness.metrics import names
+    from harness.models.registry import model_names
+
+    lists: dict[Kind, dict[str, str]] = {
+        Kind.BENCHES: {info.name: f"{info.summary} (needs: {info.needs})" for info in available()},
+        Kind.MODELS: model_names(),
+        Kind.METRICS: dict.fromkeys(names(), ""),
+    }
+    for title, entries in lists.items():
+        if kind in (None, title):
+            print(f"{title.value}:")
+            width = max(map(len, entries), default=0)
+            for name, about in entries.items():
+                print(f"  {name:<{width}}  {about}".rstrip())
+    return FINE
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line `drawbench`; returns its exit status."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    for command in (run, score, report, ls):
+        app.command()(command)
+    return run_app(app, arguments, "drawbench")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

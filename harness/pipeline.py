@@ -1,0 +1,264 @@
+"""A run from its options to its summary: prepare, draw, score, write.
+
+`prepare` does every check and writes nothing; `execute` writes. Each part reads what the one before left
+on disk, so a run can be ended at any moment and taken up again, and scored again by itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drawbench.errors import InputError
+from drawbench.types import Bench
+from harness.engines.local import LocalEngine
+from harness.generate import OnFailure, generate_missing
+from harness.ledger import read_ledger
+from harness.manifest import (
+    MANIFEST_NAME,
+    build_manifest,
+    check_same_configuration,
+    manifest_prompts,
+    manifest_reference,
+    read_manifest,
+    session,
+    write_manifest,
+)
+from harness.models.capabilities import ReadsPrompts, ResolvesSettings, SuggestsBatch
+from harness.models.registry import ModelOptions, load_model
+from harness.options import RunOptions, ScoreOptions
+from harness.plan import Plan, make_plan, run_name
+from harness.progress import Progress
+from harness.scoring import Scorer, make_scorer
+from harness.store import RunStore, writing_to
+from harness.summary import (
+    SUMMARY_NAME,
+    build_summary,
+    keep_scores,
+    planned_samples,
+    read_summary,
+    write_summary,
+)
+from harness.types import Model
+
+DEFAULT_BATCH_SIZE = 8
+SCORES_NAME = "scores.parquet"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run whose options hold together. `scorer` is None where nothing is to be scored."""
+
+    options: RunOptions
+    bench: Bench
+    model: Model
+    identity: Mapping[str, Any]
+    plan: Plan
+    run_dir: Path
+    batch_size: int
+    scorer: Scorer | None
+
+
+def prepare(options: RunOptions) -> Prepared:
+    """Everything up to the first write. Raises InputError on whatever cannot work."""
+    from drawbench.options import BenchOptions
+    from drawbench.registry import load_bench
+
+    model = load_model(
+        options.model,
+        ModelOptions(
+            device=options.device,
+            dtype=options.dtype,
+            weights=options.scoring.weights,
+            offline=options.offline,
+        ),
+    )
+    given = dict(options.settings)
+    settings = model.resolve_settings(given) if isinstance(model, ResolvesSettings) else given
+    bench = load_bench(
+        options.bench,
+        BenchOptions(
+            prompts=options.prompts,
+            strict=options.strict,
+            data_dir=options.data_dir,
+            seed=options.bench_seed,
+            n=options.bench_size,
+            offline=options.offline,
+        ),
+    )
+    plan = make_plan(
+        bench,
+        settings=settings,
+        seed=options.seed,
+        limit=options.limit,
+        samples_per_prompt=options.samples_per_prompt,
+    )
+    if isinstance(model, ReadsPrompts):
+        model.read_prompts(bench.prompts)
+    scorer = make_scorer(options.scoring, bench.reference) if options.score else None
+    identity = dict(model.identity())
+    return Prepared(
+        options=options,
+        bench=bench,
+        model=model,
+        identity=identity,
+        plan=plan,
+        run_dir=_run_dir(options.out, plan, identity),
+        batch_size=options.batch_size or _suggested_batch(model, settings),
+        scorer=scorer,
+    )
+
+
+def execute(run: Prepared, progress: Progress) -> dict[str, Any]:
+    """Makes what is missing, scores, writes summary, grid and report; returns the summary.
+
+    Raises InputError where the folder cannot be written, is being written by another process, or holds
+    another run. What was finished by then is kept.
+    """
+    started = time.perf_counter()
+    with RunStore(run.run_dir) as store:
+        manifest = _open_manifest(run)
+
+        def note_session() -> None:
+            if store.lines:
+                here = session(run.options.command, batch_size=run.batch_size)
+                manifest["resumed"].append(here)
+                with writing_to(run.run_dir):
+                    write_manifest(run.run_dir, manifest)
+
+        made = generate_missing(
+            run.model,
+            run.identity,
+            run.plan,
+            store,
+            LocalEngine(),
+            batch_size=run.batch_size,
+            on_failure=run.options.on_failure,
+            progress=progress,
+            before_first=note_session,
+        )
+        return _judge(
+            run.run_dir,
+            manifest,
+            run.scorer,
+            progress,
+            on_failure=run.options.on_failure,
+            command=run.options.command,
+            started=started,
+            changed=made > 0,
+        )
+
+
+def score_again(
+    run_dir: Path, scoring: ScoreOptions, progress: Progress, *, command: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Scores a run folder anew, from its manifest, ledger and pictures; returns the new summary.
+
+    Raises InputError where `run_dir` is no run folder, or is being written by another process.
+    """
+    started = time.perf_counter()
+    manifest = read_manifest(run_dir)
+    scorer = make_scorer(scoring, manifest_reference(manifest))
+    policy: OnFailure = "count"
+    if (run_dir / SUMMARY_NAME).exists():
+        policy = read_summary(run_dir)["on_failure"]
+    with RunStore(run_dir):
+        return _judge(
+            run_dir, manifest, scorer, progress, on_failure=policy, command=command, started=started
+        )
+
+
+def finished_before(run: Prepared) -> int:
+    """How many of the planned samples a run folder on disk already accounts for."""
+    if not (run.run_dir / MANIFEST_NAME).exists():
+        return 0
+    return len(planned_samples(read_manifest(run.run_dir), read_ledger(run.run_dir)))
+
+
+def _run_dir(out: Path, plan: Plan, identity: Mapping[str, Any]) -> Path:
+    """The run's own folder in `out`, or `out` itself where it is a run folder already."""
+    run_dir = out if (out / MANIFEST_NAME).is_file() else out / run_name(plan, identity)
+    if (run_dir / MANIFEST_NAME).is_file():
+        check_same_configuration(run_dir, plan.configuration(identity))
+    nearest = next((folder for folder in (run_dir, *run_dir.parents) if folder.exists()), None)
+    if nearest is not None and not nearest.is_dir():
+        raise InputError(f"--out {out}: {nearest} is a file, not a folder")
+    return run_dir
+
+
+def _open_manifest(run: Prepared) -> dict[str, Any]:
+    """The manifest in the run's folder, written first where there is none."""
+    if (run.run_dir / MANIFEST_NAME).exists():
+        check_same_configuration(run.run_dir, run.plan.configuration(run.identity))
+        return read_manifest(run.run_dir)
+    manifest = build_manifest(
+        run.plan,
+        run.identity,
+        model_spec=run.options.model,
+        bench_spec=run.options.bench,
+        command=run.options.command,
+        batch_size=run.batch_size,
+    )
+    with writing_to(run.run_dir):
+        write_manifest(run.run_dir, manifest)
+    return manifest
+
+
+def _judge(
+    run_dir: Path,
+    manifest: Mapping[str, Any],
+    scorer: Scorer | None,
+    progress: Progress,
+    *,
+    on_failure: OnFailure,
+    command: tuple[str, ...],
+    started: float,
+    changed: bool = False,
+) -> dict[str, Any]:
+    """Scores the pictures that are there and writes summary, grid and report.
+
+    Without a scorer the scores of an earlier process stay, unless the pictures have `changed` since.
+    """
+    from harness.grid import write_grid
+    from harness.report import write_report
+
+    lines = read_ledger(run_dir)
+    samples = planned_samples(manifest, lines)
+    seconds: dict[str, float] = {}
+    scored = None
+    if scorer is not None:
+        begun = time.perf_counter()
+        scored = scorer.score(samples, manifest_prompts(manifest), run_dir, progress)
+        seconds["scoring"] = round(time.perf_counter() - begun, 3)
+    seconds["this process"] = round(time.perf_counter() - started, 3)
+    summary = build_summary(
+        manifest,
+        lines,
+        on_failure=on_failure,
+        scores=scored.scores if scored else (),
+        notes=scored.notes if scored else (),
+        skipped=scored.skipped if scored else (),
+        cut_by_metrics=scored.truncated_prompts if scored else (),
+        seconds=seconds,
+        command=command,
+    )
+    if scorer is None and changed:
+        with writing_to(run_dir):
+            (run_dir / SCORES_NAME).unlink(missing_ok=True)
+    elif scorer is None and (run_dir / SUMMARY_NAME).exists():
+        keep_scores(summary, read_summary(run_dir))
+    with writing_to(run_dir):
+        write_summary(run_dir, summary)
+    with progress.stage("grid and report", 2) as advance:
+        write_grid(run_dir)
+        advance(1)
+        write_report(run_dir)
+        advance(1)
+    return summary
+
+
+def _suggested_batch(model: Model, settings: Mapping[str, Any]) -> int:
+    return model.suggested_batch_size(settings) if isinstance(model, SuggestsBatch) else DEFAULT_BATCH_SIZE

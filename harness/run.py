@@ -1,0 +1,174 @@
+"""The main command: `python -m harness.run --model imagen --bench drawbench`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.exits import FINE, INTERRUPTED, command_line, complain, run_app
+
+
+class Device(StrEnum):
+    """Where to compute."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class DType(StrEnum):
+    """The model's number format."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+class FailurePolicy(StrEnum):
+    """What a sample without a picture means."""
+
+    FAIL = "fail"
+    COUNT = "count"
+    REGENERATE = "regenerate"
+
+
+ModelFlag = Annotated[
+    str,
+    typer.Option("--model", help="imagen, folder:PATH, dummy, or your own: my_pkg.module:MyModel."),
+]
+BenchFlag = Annotated[
+    str, typer.Option("--bench", help="A bench's name, or file:PATH. `drawbench ls` lists them.")
+]
+MetricsFlag = Annotated[
+    str | None,
+    typer.Option("--metrics", help="Names with commas between; default: all that can be computed."),
+]
+ReferenceFlag = Annotated[
+    str | None, typer.Option("--reference", help="Real pictures to compare with: scenes, or a folder.")
+]
+WeightsFlag = Annotated[
+    Path | None, typer.Option("--weights", help="A folder to look for weights in, first.")
+]
+DownloadFlag = Annotated[bool, typer.Option("--download", help="Fetch weights that are not on this machine.")]
+DeviceFlag = Annotated[Device, typer.Option("--device", help="Where to compute.")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
+
+
+def run(
+    model: ModelFlag,
+    bench: BenchFlag,
+    prompts: Annotated[
+        Path | None, typer.Option(help="A prompt file to take the bench's prompts from.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse to replace or repair the prompts.")
+    ] = False,
+    data_dir: Annotated[Path | None, typer.Option(help="The bench's data, such as COCO's folder.")] = None,
+    bench_size: Annotated[
+        int | None, typer.Option(min=1, help="Prompts to draw, for benches that draw them (coco, scenes).")
+    ] = None,
+    bench_seed: Annotated[int, typer.Option(min=0, help="Decides which prompts such a bench draws.")] = 0,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only this many prompts, spread over the categories.")
+    ] = None,
+    samples_per_prompt: Annotated[int | None, typer.Option(min=1, help="Pictures a prompt.")] = None,
+    guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 is off.")] = None,
+    stages: Annotated[int | None, typer.Option(help="Stop at this size: 64, 256 or 1024.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps of each stage.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another of the model's settings.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides the noise of every sample.")] = 0,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Pictures drawn side by side. Changes speed, never a picture.")
+    ] = None,
+    device: DeviceFlag = Device.AUTO,
+    dtype: Annotated[DType, typer.Option(help="The model's number format.")] = DType.AUTO,
+    out: Annotated[
+        Path, typer.Option(help="Where run folders go, or the run folder to take up again.")
+    ] = Path("results"),
+    on_failure: Annotated[
+        FailurePolicy, typer.Option(help="fail: exit status 1; count: go on; regenerate: try again.")
+    ] = FailurePolicy.COUNT,
+    score: Annotated[bool, typer.Option("--score/--no-score", help="Score the pictures.")] = True,
+    metrics: MetricsFlag = None,
+    reference: ReferenceFlag = None,
+    weights: WeightsFlag = None,
+    download: DownloadFlag = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
+    as_json: JsonFlag = False,
+) -> int:
+    """Draws a bench's prompts with a model, scores the pictures and leaves a run folder.
+
+    The same command takes up a run that was ended at any moment, and repeats nothing.
+    """
+    from harness.options import RunOptions, ScoreOptions, collect_settings, split_names
+    from harness.pipeline import execute, prepare
+    from harness.progress import make_progress
+    from harness.results_table import print_summary
+    from harness.summary import verdict
+
+    options = RunOptions(
+        model=model,
+        bench=bench,
+        prompts=prompts,
+        strict=strict,
+        data_dir=data_dir,
+        limit=limit,
+        bench_seed=bench_seed,
+        bench_size=bench_size,
+        samples_per_prompt=samples_per_prompt,
+        seed=seed,
+        settings=collect_settings(settings or (), guidance_scale=guidance_scale, stages=stages, steps=steps),
+        batch_size=batch_size,
+        device=device.value,
+        dtype=dtype.value,
+        out=out,
+        on_failure=on_failure.value,
+        score=score,
+        scoring=ScoreOptions(
+            metrics=split_names(metrics),
+            reference=reference,
+            weights=weights,
+            download=download,
+            device=device.value,
+        ),
+        offline=offline,
+        command=command_line(),
+    )
+    prepared = prepare(options)
+    for notice in prepared.bench.notices:
+        print(notice, file=sys.stderr if as_json else sys.stdout, flush=True)
+    if dry_run:
+        from harness.dry_run import describe_run, plan_lines
+
+        plan = describe_run(prepared)
+        print(json.dumps(plan, indent=2, ensure_ascii=False) if as_json else "\n".join(plan_lines(plan)))
+        return FINE
+    try:
+        summary = execute(prepared, make_progress())
+    except KeyboardInterrupt:
+        complain(f"interrupted; what is finished is kept in {prepared.run_dir}: run the same command again")
+        return INTERRUPTED
+    if as_json:
+        print(json.dumps(summary, indent=2, ensure_ascii=False))
+    else:
+        print_summary(summary, str(prepared.run_dir))
+    return verdict(summary)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line `python -m harness.run`; returns its exit status."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command()(run)
+    return run_app(app, arguments, "python -m harness.run")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

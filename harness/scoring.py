@@ -1,0 +1,61 @@
+"""Between a run and `harness.score`: what is to be measured, settled before the first picture is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drawbench.types import Prompt, Reference
+from harness.options import ScoreOptions
+from harness.progress import Progress, StageCalls
+from harness.store import writing_to
+from harness.types import Sample
+
+if TYPE_CHECKING:
+    from harness.score import ScorePlan, ScoreResult
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A scoring plan that this machine can carry out. `metrics` are those it will compute."""
+
+    plan: ScorePlan
+    metrics: tuple[str, ...]
+
+    def score(
+        self, samples: Sequence[Sample], prompts: Sequence[Prompt], run_dir: Path, progress: Progress
+    ) -> ScoreResult:
+        """Scores the pictures in `run_dir` and writes its scores.parquet."""
+        from harness.score import score_samples
+        from harness.score_io import write_scores
+
+        by_id = {prompt.id: prompt for prompt in prompts}
+        with StageCalls(progress) as report:
+            result = score_samples(samples, by_id, run_dir, self.plan, report)
+        with writing_to(run_dir):
+            write_scores(result, run_dir)
+        return result
+
+
+def make_scorer(options: ScoreOptions, reference: Reference | None) -> Scorer:
+    """The scorer for `options`; `reference` is the bench's own, used where the options name none.
+
+    Loads no network. Raises InputError for an unknown metric, and for one that lacks weights or references.
+    """
+    from harness.reference import ReferenceSource
+    from harness.score import ScorePlan, choose_metrics
+
+    if options.reference is not None:
+        source = ReferenceSource.parse(options.reference)
+    else:
+        source = ReferenceSource.of(reference) if reference is not None else None
+    plan = ScorePlan(
+        metrics=options.metrics,
+        reference=source,
+        weights_dir=options.weights,
+        download=options.download,
+        device=options.device,
+    )
+    return Scorer(plan, choose_metrics(plan).names)
