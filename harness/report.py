@@ -133,6 +133,7 @@ def render_report(run: RunView) -> str:
         groups=groups,
         pictures_shown=sum(len(cards) for _, cards in groups),
         sample_metrics=_sample_metrics(run),
+        largest=_largest(run),
         texts={prompt.id: prompt.text for prompt in run.prompts},
         methods=list(methods(run)),
         files=[name for name in RUN_FILES if (run.folder / name).is_file()],
@@ -150,9 +151,9 @@ def format_number(value: float | None) -> str:
     return text.replace("-", "−")
 
 
-def format_short(value: float) -> str:
-    """A picture's own value, with decimals by its size alone so that a gallery lines up."""
-    decimals = 3 if abs(value) < 1 else 2 if abs(value) < 100 else 1
+def format_short(value: float, largest: float) -> str:
+    """A picture's own value, with the decimals that `largest`, its metric's greatest size, calls for."""
+    decimals = 3 if largest < 1 else 2 if largest < 100 else 1
     return f"{value:,.{decimals}f}".replace("-", "−")
 
 
@@ -266,6 +267,15 @@ def _sample_metrics(run: RunView) -> list[tuple[str, str]]:
     present = {metric for values in run.per_sample.values() for metric in values}
     directions = {s.metric: s.direction for s in run.scores if s.metric in present}
     return [*directions.items(), *((metric, "higher") for metric in sorted(present - set(directions)))]
+
+
+def _largest(run: RunView) -> dict[str, float]:
+    """Every per-sample metric's greatest absolute value."""
+    largest: dict[str, float] = {}
+    for values in run.per_sample.values():
+        for metric, value in values.items():
+            largest[metric] = max(largest.get(metric, 0.0), abs(value))
+    return largest
 
 
 def _flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:

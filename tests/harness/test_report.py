@@ -300,8 +300,11 @@ def test_numbers_are_written_with_four_figures(value: float | None, text: str) -
     assert format_number(value) == text
 
 
-def test_a_pictures_own_values_line_up() -> None:
-    assert [format_short(v) for v in (0.03539, -0.2, 34.126, 143.21)] == ["0.035", "−0.200", "34.13", "143.2"]
+@pytest.mark.parametrize(
+    ("largest", "texts"), [(0.3, ["0.035", "−0.200"]), (34.0, ["0.04", "−0.20"]), (143.0, ["0.0", "−0.2"])]
+)
+def test_pictures_own_values_have_the_decimals_of_their_metric(largest: float, texts: list[str]) -> None:
+    assert [format_short(value, largest) for value in (0.03539, -0.2)] == texts
 
 
 @pytest.mark.parametrize(
