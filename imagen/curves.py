@@ -1,0 +1,46 @@
+"""Draws training curves: `python -m imagen.curves LOSS.jsonl [LOSS.jsonl ...] --out FILE.png`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def read_curve(path: Path) -> tuple[list[int], list[float]]:
+    """Steps and losses of a file that `imagen.train` wrote. Raises ValueError when it is no such file."""
+    try:
+        entries = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        return [int(e["step"]) for e in entries], [float(e["loss"]) for e in entries]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no training log: {error}") from error
+
+
+def draw_curves(curves: dict[str, tuple[list[int], list[float]]], out: Path) -> None:
+    """One panel per curve, loss on a logarithmic axis over steps."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4 * len(curves), 3), layout="constrained")
+    panels = figure.subplots(1, len(curves), squeeze=False)[0]
+    for panel, (name, (steps, losses)) in zip(panels, curves.items(), strict=True):
+        panel.plot(steps, losses, color="black", linewidth=1.2)
+        panel.set(title=name, xlabel="step", ylabel="training loss", yscale="log")
+        panel.grid(visible=True, which="both", alpha=0.3)
+    figure.savefig(out, dpi=150)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m imagen.curves", description=__doc__)
+    parser.add_argument("logs", nargs="+", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args(argv)
+    try:
+        draw_curves({f"{path.parent.name or path.stem}": read_curve(path) for path in args.logs}, args.out)
+    except ValueError as error:
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    main()
