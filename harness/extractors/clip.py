@@ -7,7 +7,6 @@ from a known sha256, from the kind of OpenAI's own archives, and where nothing t
 
 from __future__ import annotations
 
-import pickle
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -133,7 +132,9 @@ def build(setting: Setting) -> Clip:
         if name.file:
             return _from_file(name, name.file, setting.device)
         return _from_tag(name, setting)
-    except (RuntimeError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # what a file that is something else makes torch raise has no bounds
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(f"CLIP model {setting.clip_model} cannot be loaded: {reason}") from None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import threading
 import warnings
 from collections.abc import Callable, Sequence
@@ -62,7 +61,7 @@ def load_clean(weights: Path, device: str = "cpu") -> Inception:
 
     try:
         network = InceptionV3W(str(weights.parent), download=False, resize_inside=False).to(device).eval()
-    except (RuntimeError, OSError, ValueError, AttributeError) as error:
+    except Exception as error:  # what a file that is something else makes torch raise has no bounds
         raise InputError(f"{weights} is no TorchScript Inception: {_first_line(error)}") from None
     return Inception("inception", "inception-2015-12-05|clean", "clean", network, device)
 
@@ -85,7 +84,7 @@ def load_pytorch(weights: Path, device: str = "cpu") -> Inception:
                 blocks = inception_pytorch.InceptionV3(output_blocks=[3], resize_input=False)
             finally:
                 inception_pytorch.load_state_dict_from_url = fetch
-    except (RuntimeError, OSError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
+    except Exception as error:  # as above
         raise InputError(f"{weights} is no state dict of Inception: {_first_line(error)}") from None
     network = blocks.to(device).eval()
 
