@@ -1,18 +1,21 @@
 """`imagen`: the built-in cascade. The only module of the harness that knows `imagen/`.
 
-Settings of the base stage go by their plain names (guidance_scale, steps, ...), those of a super-resolution
-stage carry its size (guidance_scale_256, aug_sigma_1024). Stages that do not run have no settings.
+Settings: `stages` is the size in pixels of the last stage that runs. `guidance_scale` is the base stage's,
+as in the paper's curves. Any other field of `imagen.cascade.StageSettings` (`steps`, `sampler`,
+`thresholding`, `percentile`, `aug_sigma`) holds for every stage it makes sense for; with a stage before it,
+as in `256.guidance_scale` or `64.steps`, for that one.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from drawbench.errors import InputError
 from harness.models.registry import ModelOptions
-from harness.models.settings import fill_settings
+from harness.models.settings import number
 from harness.types import Drawn, Failure, Request
 
 if TYPE_CHECKING:
@@ -20,97 +23,160 @@ if TYPE_CHECKING:
 
 DEFAULT_PRESET = "mini"
 
+# Seconds of one core's work for one evaluation of a stage's network on one picture.
+_CORE_SECONDS = {64: 0.016, 256: 0.04, 1024: 0.3}
+_USEFUL_CORES = 8
+
 
 class ImagenModel:
-    """Draws with `imagen.cascade`. `stages` is the size in pixels of the last stage that runs."""
+    """Draws with `imagen.cascade`. `imagen:PRESET` chooses a preset other than mini.
+
+    Raises InputError for an unknown preset and for a device that this machine does not have.
+    """
 
     def __init__(self, options: ModelOptions) -> None:
+        from imagen.cascade import default_settings
+
         self._preset = options.argument or DEFAULT_PRESET
+        try:
+            self._defaults = default_settings(self._preset)
+        except ValueError as error:
+            raise InputError(f"imagen: {error}") from error
         self._device, self._dtype = _choose_device(options.device, options.dtype)
-        self._last_stage = 0
+        self._last_stage = max(self._defaults)
         self._cascade: Cascade | None = None
 
     def resolve_settings(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        from imagen.cascade import default_settings
-
-        try:
-            defaults = default_settings(self._preset)
-        except ValueError as error:
-            raise InputError(f"imagen: {error}") from error
-        last = given.get("stages", max(defaults))
-        if last not in defaults:
-            raise InputError(f"imagen: stages must be one of {', '.join(map(str, defaults))}, not {last!r}")
-        self._last_stage = last
-        running = {size: stage for size, stage in defaults.items() if size <= last}
-        settings = fill_settings("imagen", {"stages": last, **_flat(running)}, given)
-        try:
-            _by_stage(settings)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"imagen: {error}") from error
+        """Every setting of every stage that runs, under its full name."""
+        sizes = sorted(self._defaults)
+        last = given.get("stages", sizes[-1])
+        if isinstance(last, bool) or last not in sizes:
+            raise InputError(f"imagen: stages must be one of {', '.join(map(str, sizes))}, not {last!r}")
+        self._last_stage = int(last)
+        running = [size for size in sizes if size <= last]
+        settings: dict[str, Any] = {"stages": self._last_stage}
+        for size in running:
+            for name, value in asdict(self._defaults[size]).items():
+                if not (name == "aug_sigma" and size == sizes[0]):
+                    settings[_full_name(size, name, sizes[0])] = value
+        for whole_word in (False, True):  # what names its stage comes last, and so wins
+            for name, value in given.items():
+                if name != "stages" and ("." in name) == whole_word:
+                    _assign(settings, name, value, sizes, running)
+        self._stage_settings(settings)
         return settings
 
     def identity(self) -> Mapping[str, Any]:
+        """Name, code version, weights' hashes, device kind and number format; loads no network."""
         from imagen.cascade import cascade_identity
 
         try:
             return cascade_identity(self._preset, self._last_stage, self._device, self._dtype)
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             raise InputError(f"imagen: {error}") from error
 
     def load(self) -> None:
-        from imagen.cascade import load_cascade
-
-        try:
-            self._cascade = load_cascade(self._preset, self._last_stage, self._device, self._dtype)
-        except (OSError, ValueError) as error:
-            raise InputError(f"imagen: cannot load preset {self._preset!r}: {error}") from error
+        """Reads the weights."""
+        self._loaded()
 
     def picture_size(self, settings: Mapping[str, Any]) -> tuple[int, int]:
         return settings["stages"], settings["stages"]
 
+    def suggested_batch_size(self, settings: Mapping[str, Any]) -> int:
+        """1: the cascade draws each picture by itself."""
+        return 1
+
     def network_evaluations(self, settings: Mapping[str, Any]) -> int:
-        return sum(stage.steps for stage in _by_stage(settings).values())
+        return sum(_evaluations(stage) for stage in self._stage_settings(settings).values())
+
+    def estimate_seconds(self, settings: Mapping[str, Any]) -> float | None:
+        """Measured on one CPU core for the preset mini; not known for GPUs and other presets."""
+        stages = self._stage_settings(settings)
+        if (
+            self._device != "cpu"
+            or self._preset != DEFAULT_PRESET
+            or not stages.keys() <= _CORE_SECONDS.keys()
+        ):
+            return None
+        work = sum(_evaluations(stage) * _CORE_SECONDS[size] for size, stage in stages.items())
+        return work / min(os.cpu_count() or 1, _USEFUL_CORES)
 
     def generate(self, requests: Sequence[Request]) -> list[Drawn | Failure]:
-        if self._cascade is None:
-            self.load()
-        assert self._cascade is not None
-        drawn = self._cascade.generate(
-            [request.prompt.text for request in requests],
-            [request.seed for request in requests],
-            _by_stage(requests[0].settings),
-        )
+        settings = self._stage_settings(requests[0].settings)
+        texts, seeds = [r.prompt.text for r in requests], [r.seed for r in requests]
         return [
-            Failure("nan", one.reason) if one.image is None else Drawn(one.image, one.notes) for one in drawn
+            Failure("nan", one.reason) if one.image is None else Drawn(one.image, one.notes)
+            for one in self._loaded().generate(texts, seeds, settings)
         ]
 
+    def _loaded(self) -> Cascade:
+        if self._cascade is None:
+            from imagen.cascade import load_cascade
 
-def _flat(stages: Mapping[int, StageSettings]) -> dict[str, Any]:
-    """One flat mapping; a name without a size belongs to the base stage, which adds no noise to its input."""
-    base = min(stages)
-    return {
-        name if size == base else f"{name}_{size}": value
-        for size, stage in stages.items()
-        for name, value in asdict(stage).items()
-        if (size, name) != (base, "aug_sigma")
-    }
+            try:
+                self._cascade = load_cascade(self._preset, self._last_stage, self._device, self._dtype)
+            except (OSError, ValueError) as error:
+                raise InputError(f"imagen: cannot load preset {self._preset!r}: {error}") from error
+        return self._cascade
+
+    def _stage_settings(self, settings: Mapping[str, Any]) -> dict[int, StageSettings]:
+        """Resolved settings as the cascade wants them. Raises InputError on values that make no sense."""
+        from imagen.cascade import StageSettings
+
+        base = min(self._defaults)
+        stages = {}
+        for size, defaults in self._defaults.items():
+            if size > settings["stages"]:
+                continue
+            fields = {
+                name: settings.get(_full_name(size, name, base), value)
+                for name, value in asdict(defaults).items()
+            }
+            try:
+                stages[size] = StageSettings(**fields)
+            except ValueError as error:
+                raise InputError(f"imagen, stage {size}: {error}") from error
+        return stages
 
 
-def _by_stage(settings: Mapping[str, Any]) -> dict[int, StageSettings]:
-    """The inverse of `_flat`. Raises ValueError or TypeError on values that a stage refuses."""
-    from imagen.cascade import StageSettings
+def _full_name(size: int, name: str, base: int) -> str:
+    """The name under which a stage's setting is recorded. The base's guidance needs no stage before it."""
+    return name if name == "guidance_scale" and size == base else f"{size}.{name}"
 
-    stages: dict[int, dict[str, Any]] = {}
-    for key, value in settings.items():
-        if key == "stages":
-            continue
-        name, _, size = key.rpartition("_")
-        if size.isdigit():
-            stages.setdefault(int(size), {})[name] = value
-        else:
-            stages.setdefault(0, {})[key] = value
-    base = stages.pop(0)
-    return {64: StageSettings(**base), **{size: StageSettings(**stage) for size, stage in stages.items()}}
+
+def _assign(
+    settings: dict[str, Any], name: str, value: Any, sizes: Sequence[int], running: Sequence[int]
+) -> None:
+    """Puts a given setting in the place, or places, that it is meant for."""
+    stage, dot, field = name.rpartition(".")
+    if dot and stage in map(str, sizes) and int(stage) not in running:
+        raise InputError(f"imagen: {name} is of no use, as the stage of {stage} pixels does not run")
+    if dot:
+        places = [_full_name(int(stage), field, sizes[0])] if stage in map(str, sizes) else []
+    elif field == "guidance_scale":
+        places = [field]
+    else:
+        places = [f"{size}.{field}" for size in running]
+    places = [place for place in places if place in settings]
+    if not places:
+        raise InputError(f"imagen has no setting {name!r}; it has: {', '.join(settings)}")
+    for place in places:
+        settings[place] = _like(place, value, settings[place])
+
+
+def _like(name: str, value: Any, default: Any) -> Any:
+    """`value` as the kind of value that the default is. Raises InputError where it is of another kind."""
+    if isinstance(default, float):
+        return number("imagen", name, value, low=0.0)
+    if type(value) is not type(default):
+        wanted = "a whole number" if isinstance(default, int) else "a word"
+        raise InputError(f"imagen: {name} must be {wanted}, not {value!r}")
+    return value
+
+
+def _evaluations(stage: StageSettings) -> int:
+    """Networks' evaluations for one picture: guidance needs a second one at every step."""
+    return stage.steps * (1 if stage.guidance_scale == 1 else 2)
 
 
 def _choose_device(device: str, dtype: str) -> tuple[str, str]:

@@ -1,0 +1,172 @@
+"""The adapter of the built-in cascade: its real shapes, with random weights where pictures are needed."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+import imagen.cascade
+from drawbench.errors import InputError
+from drawbench.types import Prompt
+from harness.models.imagen import ImagenModel
+from harness.models.registry import ModelOptions
+from harness.run import main
+from harness.types import Drawn, Failure, Request
+from imagen.checkpoint import save_weights
+from imagen.presets import load_preset
+from imagen.unet import EfficientUNet
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights of the real base network, in the place of trained ones."""
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(1)
+    config = load_preset("mini")[64].unet
+    unet = EfficientUNet(config)
+    for parameter in unet.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    save_weights(folder / "mini-64.safetensors", unet.state_dict(), config, {})
+    return folder
+
+
+@pytest.fixture
+def random_weights(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        imagen.cascade, "weights_path", lambda preset, size: weights / f"{preset}-{size}.safetensors"
+    )
+
+
+def model(argument: str = "", device: str = "cpu") -> ImagenModel:
+    return ImagenModel(ModelOptions(argument, device))
+
+
+def test_settings_are_complete_and_named_by_stage() -> None:
+    settings = model().resolve_settings({"stages": 256})
+    assert settings["stages"] == 256
+    assert {name.split(".")[0] for name in settings if "." in name} == {"64", "256"}
+    assert "64.aug_sigma" not in settings
+    assert settings == model().resolve_settings(settings)
+
+
+def test_guidance_is_the_bases_and_the_rest_is_every_stages() -> None:
+    plain = model().resolve_settings({})
+    given = model().resolve_settings(
+        {"guidance_scale": 7, "steps": 3, "1024.steps": 2, "256.guidance_scale": 2}
+    )
+    assert given["guidance_scale"] == 7.0
+    assert isinstance(given["guidance_scale"], float)
+    assert (given["64.steps"], given["256.steps"], given["1024.steps"]) == (3, 3, 2)
+    assert given["256.guidance_scale"] == 2.0
+    assert given["1024.guidance_scale"] == plain["1024.guidance_scale"]
+    assert model().resolve_settings({"64.guidance_scale": 7}) == model().resolve_settings(
+        {"guidance_scale": 7}
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"stages": 128}, "stages must be one of 64, 256, 1024, not 128"),
+        ({"stages": True}, "stages must be one of"),
+        ({"stages": "64"}, "stages must be one of"),
+        ({"stages": 64, "256.steps": 3}, "256 pixels does not run"),
+        ({"512.steps": 3}, "no setting '512.steps'"),
+        ({"64.aug_sigma": 0.1}, "no setting '64.aug_sigma'"),
+        ({"colour": "red"}, "no setting 'colour'"),
+        ({"steps": 0}, "steps must be at least 1"),
+        ({"steps": 2.5}, "steps must be a whole number"),
+        ({"sampler": "magic"}, "unknown sampler 'magic'"),
+        ({"sampler": 5}, "sampler must be a word"),
+        ({"thresholding": "some"}, "unknown thresholding"),
+        ({"percentile": 0}, "percentile"),
+        ({"aug_sigma": -1}, "aug_sigma must be at least 0"),
+        ({"256.guidance_scale": float("nan")}, "must be a finite number"),
+    ],
+)
+def test_settings_that_make_no_sense(given: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        model().resolve_settings(given)
+
+
+def test_unknown_preset_and_missing_device() -> None:
+    with pytest.raises(InputError, match="unknown preset 'maxi'"):
+        model("maxi")
+    if not torch.cuda.is_available():
+        with pytest.raises(InputError, match="sees no CUDA device"):
+            model(device="cuda")
+
+
+def test_effort_is_counted() -> None:
+    one = model()
+    base = one.resolve_settings({"stages": 64, "steps": 10, "guidance_scale": 3})
+    unguided = one.resolve_settings({"stages": 64, "steps": 10, "guidance_scale": 1})
+    assert one.network_evaluations(base) == 20
+    assert one.network_evaluations(unguided) == 10
+    assert one.estimate_seconds(base) == pytest.approx(2 * (one.estimate_seconds(unguided) or 0))
+    assert one.picture_size(base) == (64, 64)
+
+
+@pytest.mark.usefixtures("random_weights")
+def test_identity_has_the_weights_of_the_stages_that_run_and_loads_nothing() -> None:
+    one = model()
+    one.resolve_settings({"stages": 64})
+    identity = one.identity()
+    assert identity["name"] == "imagen-mini"
+    assert list(identity["weights"]) == ["64"]
+    assert one._cascade is None
+    two = model()
+    two.resolve_settings({"stages": 256})
+    with pytest.raises(InputError, match=r"weights missing: .*mini-256"):
+        two.identity()
+
+
+@pytest.mark.usefixtures("random_weights")
+def test_pictures_notes_and_failures() -> None:
+    one = model()
+    settings = one.resolve_settings({"stages": 64, "steps": 1})
+    asked = [
+        Request(Prompt("a", "a red car"), 0, 1, settings),
+        Request(Prompt("b", "car " * 400), 0, 2, settings),
+    ]
+    short, long = one.generate(asked)
+    assert isinstance(short, Drawn)
+    assert isinstance(long, Drawn)
+    assert short.notes == ()
+    assert long.notes[0].startswith("prompt truncated")
+    cascade = one._loaded()
+    with torch.no_grad():
+        next(cascade.stages[0].unet.parameters()).fill_(float("nan"))
+    (broken,) = one.generate(asked[:1])
+    assert isinstance(broken, Failure)
+    assert broken.status == "nan"
+    assert "64 px stage" in broken.reason
+
+
+@pytest.mark.usefixtures("random_weights")
+def test_the_main_command_with_the_cascade(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Batch sizes change nothing, a long prompt is reported, and a finished run loads no weights."""
+    monkeypatch.chdir(tmp_path)
+    Path("p.txt").write_text("a red car\ntwo blue birds\n" + "very " * 2000 + "\n", encoding="utf-8")
+    command = ["--model", "imagen", "--bench", "file:p.txt", "--stages", "64", "--steps", "2", "--no-score"]
+    command += ["--device", "cpu", "--json"]
+    hashes = []
+    for batch_size in ("1", "3"):
+        assert main([*command, "--batch-size", batch_size, "--out", batch_size]) == 0
+        summary = json.loads(capsys.readouterr().out)
+        assert summary["counts"]["ok"] == 3
+        assert summary["truncated_prompts"] == ["p-0002"]
+        (folder,) = Path(batch_size).iterdir()
+        lines = (folder / "ledger.jsonl").read_text().splitlines()
+        hashes.append([json.loads(line)["sha256"] for line in lines])
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes[0])) == 3
+
+    def refuse(*arguments: object) -> None:
+        raise AssertionError("weights were loaded")
+
+    monkeypatch.setattr(imagen.cascade, "load_cascade", refuse)
+    assert main([*command, "--out", "1"]) == 0

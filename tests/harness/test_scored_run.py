@@ -1,0 +1,70 @@
+"""Runs with their scores, on the weights that come as packages."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness import cli
+from harness.run import main
+
+Output = pytest.CaptureFixture[str]
+
+PROMPTS = (
+    "prompt,category\na red cube,Colors\na blue banana,Colors\nthree cats,Counting\nfour dogs,Counting\n"
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DRAWBENCH_CACHE", str(tmp_path / "cache"))
+    Path("p.csv").write_text(PROMPTS, encoding="utf-8")
+    return tmp_path
+
+
+def test_run_score_again_and_keep(folder: Path, capsys: Output) -> None:
+    command = ["--model", "dummy", "--bench", "file:p.csv", "--samples-per-prompt", "2"]
+    scored = [*command, "--metrics", "align_conse,fd_effnet_lite0", "--reference", "scenes:n=12,size=64"]
+    assert main(scored) == 0
+    out = capsys.readouterr().out
+    (run,) = Path("results").iterdir()
+    summary = json.loads((run / "summary.json").read_text())
+    found = {(score["metric"], score["category"]): score for score in summary["scores"]}
+    assert set(found) == {
+        ("align_conse", None),
+        ("align_conse", "Colors"),
+        ("align_conse", "Counting"),
+        ("fd_effnet_lite0", None),
+    }
+    assert all(score["n"] == (4 if category else 8) for (_, category), score in found.items())
+    for score in found.values():
+        assert score["identity"] in out
+    table = pd.read_parquet(run / "scores.parquet")
+    assert len(table) == 8
+    ledger = (run / "ledger.jsonl").read_bytes()
+
+    assert main([*command, "--no-score"]) == 0
+    assert json.loads((run / "summary.json").read_text())["scores"] == summary["scores"]
+
+    capsys.readouterr()
+    assert cli.main(["score", str(run), "--metrics", "align_conse", "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["scores"] == [score for score in summary["scores"] if score["metric"] == "align_conse"]
+    assert (run / "ledger.jsonl").read_bytes() == ledger
+
+    (run / "images" / "p-0001" / "0.png").unlink()
+    assert main([*command, "--no-score"]) == 0
+    assert json.loads((run / "summary.json").read_text())["scores"] == []
+    assert not (run / "scores.parquet").exists()
+
+
+def test_nothing_to_score_is_said(folder: Path, capsys: Output) -> None:
+    Path("pictures").mkdir()
+    Path("pictures/p-0000.png").write_bytes(b"no picture")
+    command = ["--model", "folder:pictures", "--bench", "file:p.csv", "--metrics", "align_conse"]
+    assert main(command) == 1
+    out = capsys.readouterr().out
+    assert "4 planned = 0 ok + 4 error" in out
+    assert "not computed: align_conse: there is no picture to score" in out
