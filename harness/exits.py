@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -38,7 +39,11 @@ def run_app(app: typer.Typer, arguments: Sequence[str] | None, name: str) -> int
         complain("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains when it flushes at its end
         return BROKEN
+    except OSError as error:
+        complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        return BAD_INPUT
     except Exception as error:
         # Typer's usage errors: their class lives in click or inside typer, depending on its version.
         explain = getattr(error, "format_message", None)

@@ -128,7 +128,7 @@ def _put(store: RunStore, task: Task, outcome: Outcome, size: tuple[int, int] | 
     result: object = outcome.result
     notes: tuple[str, ...] = ()
     if isinstance(result, Drawn):
-        result, notes = result.picture, result.notes
+        notes, result = result.notes, result.picture
     checked = _checked(result, size)
     seconds = round(outcome.seconds, 4)
     if isinstance(checked, Failure):

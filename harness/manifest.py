@@ -170,8 +170,12 @@ def first_difference(there: Any, here: Any, field: str = "") -> tuple[str, Any, 
 
 
 def to_json(value: object) -> bytes:
-    """Indented UTF-8 JSON with a final newline, as all of a run folder's JSON files are written."""
-    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    """Indented UTF-8 JSON with a final newline, as all of a run folder's JSON files are written.
+
+    What is no Unicode, such as a byte of a strange file name, becomes a JSON escape.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode("utf-8", "backslashreplace")
 
 
 def now() -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from drawbench.errors import InputError
 from harness.generate import OnFailure
+from harness.types import canonical_json
 
 SEED_LIMIT = 2**63
 
@@ -120,10 +121,12 @@ def collect_settings(
 def _value(text: str) -> Any:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InputError(f"--set: {text} is no finite number")
+    try:
+        canonical_json(value)
+    except ValueError:
+        raise InputError(f"--set: {text} is, or holds, no finite number") from None
     return value
 
 

@@ -42,7 +42,7 @@ from harness.summary import (
     read_summary,
     write_summary,
 )
-from harness.types import Model
+from harness.types import Model, canonical_json
 
 DEFAULT_BATCH_SIZE = 8
 SCORES_NAME = "scores.parquet"
@@ -99,7 +99,7 @@ def prepare(options: RunOptions) -> Prepared:
     if isinstance(model, ReadsPrompts):
         model.read_prompts(bench.prompts)
     scorer = make_scorer(options.scoring, bench.reference) if options.score else None
-    identity = dict(model.identity())
+    identity = _plain_identity(model, options.model)
     return Prepared(
         options=options,
         bench=bench,
@@ -179,7 +179,10 @@ def finished_before(run: Prepared) -> int:
 
 
 def _run_dir(out: Path, plan: Plan, identity: Mapping[str, Any]) -> Path:
-    """The run's own folder in `out`, or `out` itself where it is a run folder already."""
+    """The run's own folder in `out`, or `out` itself where it is a run folder already.
+
+    Raises InputError where it holds another run or cannot be a folder.
+    """
     run_dir = out if (out / MANIFEST_NAME).is_file() else out / run_name(plan, identity)
     if (run_dir / MANIFEST_NAME).is_file():
         check_same_configuration(run_dir, plan.configuration(identity))
@@ -258,6 +261,16 @@ def _judge(
         write_report(run_dir)
         advance(1)
     return summary
+
+
+def _plain_identity(model: Model, spec: str) -> dict[str, Any]:
+    """The model's identity. Raises InputError where JSON cannot hold it, as no key could be made of it."""
+    identity = dict(model.identity())
+    try:
+        canonical_json(identity).encode()
+    except (TypeError, ValueError) as error:
+        raise InputError(f"model {spec!r}: its identity() must be plain JSON values: {error}") from error
+    return identity
 
 
 def _suggested_batch(model: Model, settings: Mapping[str, Any]) -> int:

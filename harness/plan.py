@@ -65,7 +65,8 @@ def make_plan(
 ) -> Plan:
     """The plan of a run over `bench`. A `limit` that leaves nothing out counts as none.
 
-    Raises InputError where the bench has no prompts, two of one id, or an id that is no file name.
+    Raises InputError where the bench has no prompts, two of one id, an id that is no file name, or a prompt
+    that JSON cannot hold (NaN, broken Unicode).
     """
     if not bench.prompts:
         raise InputError(f"bench {bench.name} has no prompts")
@@ -76,6 +77,10 @@ def make_plan(
         if prompt.id in seen:
             raise InputError(f"bench {bench.name}: two prompts have the id {prompt.id!r}")
         seen.add(prompt.id)
+        try:
+            canonical_json([prompt.text, prompt.category, dict(prompt.meta)]).encode()
+        except (TypeError, ValueError) as error:
+            raise InputError(f"bench {bench.name}, prompt {prompt.id}: not plain JSON: {error}") from error
     if limit is not None and limit >= len(bench.prompts):
         limit = None
     return Plan(

@@ -47,10 +47,9 @@ def make_scorer(options: ScoreOptions, reference: Reference | None) -> Scorer:
     from harness.reference import ReferenceSource
     from harness.score import ScorePlan, choose_metrics
 
+    source = None if reference is None else ReferenceSource.of(reference)
     if options.reference is not None:
         source = ReferenceSource.parse(options.reference)
-    else:
-        source = ReferenceSource.of(reference) if reference is not None else None
     plan = ScorePlan(
         metrics=options.metrics,
         reference=source,

@@ -57,7 +57,8 @@ class FolderModel:
                 if found:
                     self._files = found
                     digest = _content_digest(self._folder, found)
-                    self._identity = {"name": f"folder-{self._folder.resolve().name}", "layout": layout}
+                    name = os.fsencode(self._folder.resolve().name).decode("utf-8", "replace")
+                    self._identity = {"name": f"folder-{name}", "layout": layout}
                     self._identity |= {"version": 1, "pictures": len(found), "content_sha256": digest}
                     return
         except OSError as error:

@@ -1,6 +1,7 @@
 """The main command as a user meets it: what it refuses, and that a refusal leaves nothing behind."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,10 @@ class Flaky:
 class Options(Flaky):
     def __init__(self, options):
         assert options.device == "auto"
+
+class Vague(Flaky):
+    def identity(self):
+        return {"name": object()}
 
 ready = Flaky()
 number = 5
@@ -97,6 +102,10 @@ DUMMY = ["--model", "dummy", "--bench", "file:p.txt", "--no-score"]
             ["--model", "flaky_model:number", "--bench", "file:p.txt"],
             "has no identity and no generate method",
         ),
+        (
+            ["--model", "flaky_model:Vague", "--bench", "file:p.txt", "--no-score"],
+            "must be plain JSON values",
+        ),
         (["--model", "folder:", "--bench", "file:p.txt"], "folder:PATH"),
         (["--model", "folder:nowhere", "--bench", "file:p.txt"], "nowhere is no folder"),
         (["--model", "dummy", "--bench", "drawbanch"], "drawbench"),
@@ -109,7 +118,9 @@ DUMMY = ["--model", "dummy", "--bench", "file:p.txt", "--no-score"]
         ([*DUMMY, "--guidance-scale", "inf"], "not inf"),
         ([*DUMMY, "--guidance-scale=-1"], "not -1"),
         ([*DUMMY, "--guidance-scale", "much"], "--guidance-scale"),
-        ([*DUMMY, "--set", "guidance_scale=NaN"], "NaN is no finite number"),
+        ([*DUMMY, "--set", "guidance_scale=NaN"], "NaN is, or holds, no finite number"),
+        ([*DUMMY, "--set", "size=[1, 1e999]"], "no finite number"),
+        ([*DUMMY, "--out", "x" * 300], "File name too long"),
         ([*DUMMY, "--set", "guidance_scale=high"], "must be a number, not 'high'"),
         ([*DUMMY, "--stages", "0"], "size must be a whole number"),
         ([*DUMMY, "--stages", "big"], "--stages"),
@@ -157,11 +168,24 @@ def test_what_cannot_be_run_is_refused(arguments: list[str], said: str, capsys: 
         ("number.jsonl", b'{"prompt": 5}\n', "number.jsonl"),
         ("ids.jsonl", b'{"id": "../x", "prompt": "a cat"}\n', "ids.jsonl"),
         ("prompts.pdf", b"a cat\n", "pdf"),
+        ("nan.jsonl", b'{"prompt": "a cat", "weight": NaN}\n', ""),
+        ("half.jsonl", b'{"prompt": "a \\ud800 cat"}\n', ""),
     ],
 )
 def test_prompt_files_that_cannot_be_used(name: str, content: bytes, said: str, capsys: Output) -> None:
     Path(name).write_bytes(content)
-    refused(["--model", "dummy", "--bench", f"file:{name}", "--no-score"], capsys, name, said)
+    refused(["--model", "dummy", "--bench", f"file:{name}", "--no-score"], capsys, name.split(".")[0], said)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names of any bytes")
+def test_file_names_that_are_no_unicode(capsys: Output) -> None:
+    strange = os.fsdecode(b"p\xff.txt")
+    Path(strange).write_text("a cat\n")
+    Path(os.fsdecode(b"mine\xff")).mkdir()
+    Image.new("RGB", (9, 9), "red").save(Path(os.fsdecode(b"mine\xff")) / "0.png")
+    for model in ("dummy", os.fsdecode(b"folder:mine\xff")):
+        assert main(["--model", model, "--bench", f"file:{strange}", "--no-score"]) == 0
+        assert "1 planned = 1 ok" in capsys.readouterr().out
 
 
 def test_a_folder_as_a_prompt_file(capsys: Output) -> None:
