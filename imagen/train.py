@@ -2,7 +2,8 @@
 
 FUNCTION(seed=..., **arguments) yields endless (picture, caption) pairs: uint8 (S, S, 3) and text. The base
 stage learns the pictures, a super-resolution stage learns to undo their area-averaging by 4. Batches, noise
-and dropped texts are functions of (seed, step) alone, so the same command resumes where it stopped.
+and dropped texts are functions of (seed, step) alone, so the same command resumes where it stopped. Under
+`torchrun --nproc-per-node N -m imagen.train ...` N processes share each batch.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from imagen.checkpoint import load_state, save_state, save_weights
@@ -109,20 +112,24 @@ class Trainer:
             self.unet.parameters(), config.lr, betas=(0.9, 0.99), weight_decay=config.weight_decay, fused=True
         )
         self.step = 0
+        self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
 
     def train_step(self) -> float:
-        """One batch; returns its loss."""
+        """One batch, or this process's share of it; returns the share's loss."""
         config = self.config
         rng = np.random.default_rng((config.seed, self.step))
-        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)) + self.rank)
         indices = np.sort(rng.integers(len(self.store.caption), size=config.batch))
-        text = self.store.batch_text(indices, rng.random(config.batch) < config.text_drop)
+        dropped = rng.random(config.batch) < config.text_drop
+        indices, dropped = indices[self.rank :: self.world], dropped[self.rank :: self.world]
+        text = self.store.batch_text(indices, dropped)
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(config, self.step)
         pictures = self.store.batch_pictures(indices)
         loss = loss_of_batch(self.unet, self.stage, config, pictures, text, generator)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        self._share_gradients()
         torch.nn.utils.clip_grad_norm_(self.unet.parameters(), config.clip_norm)
         self.optimiser.step()
         self.step += 1
@@ -131,6 +138,17 @@ class Trainer:
         current = self.unet.state_dict()
         torch._foreach_lerp_([self.average[k] for k in names], [current[k] for k in names], 1 - decay)
         return float(loss.detach())
+
+    def _share_gradients(self) -> None:
+        """Averages gradients over the processes, in one message."""
+        if self.world == 1:
+            return
+        gradients = [p.grad for p in self.unet.parameters() if p.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        dist.all_reduce(flat)
+        pieces = torch.split(flat.div_(self.world), [gradient.numel() for gradient in gradients])
+        for gradient, piece in zip(gradients, pieces, strict=True):
+            gradient.copy_(piece.view_as(gradient))
 
     def state(self) -> dict[str, Any]:
         """All that `restore` needs."""
@@ -156,7 +174,7 @@ def run(trainer: Trainer, out: Path, metadata: dict[str, Any], every: int = 250)
     began = time.monotonic()
     while trainer.step < trainer.config.steps:
         losses.append(trainer.train_step())
-        if trainer.step % every and trainer.step < trainer.config.steps:
+        if trainer.rank > 0 or (trainer.step % every and trainer.step < trainer.config.steps):
             continue
         seconds = time.monotonic() - began
         rate = len(losses) * trainer.config.batch / seconds
@@ -193,16 +211,20 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """The command line."""
     args = _arguments(argv)
+    if "WORLD_SIZE" in os.environ:
+        dist.init_process_group("gloo")
     if args.threads:
         torch.set_num_threads(args.threads)
     stages = load_preset(args.preset)
     if args.stage not in stages:
         raise SystemExit(f"preset {args.preset} has the stages {', '.join(map(str, stages))}")
     folder = args.pairs_folder or args.out / "pairs"
-    if not (folder / "meta.json").exists():
+    if not (folder / "meta.json").exists() and not (dist.is_initialized() and dist.get_rank() > 0):
         module, _, function = args.data.partition(":")
         pairs = getattr(importlib.import_module(module), function)(seed=args.seed, **args.data_args)
         write_pairs(pairs, args.pairs, folder, MiniLM(), lambda what, i, n: print(what, i, n, flush=True))
+    if dist.is_initialized():
+        dist.barrier()
     config = TrainConfig(args.steps, args.batch, args.lr, cooldown=args.cooldown, seed=args.seed)
     trainer = Trainer(stages[args.stage], config, PairStore.open(folder))
     args.out.mkdir(parents=True, exist_ok=True)
@@ -215,6 +237,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "config": asdict(config),
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
+        "processes": trainer.world,
     }
     run(trainer, args.out, metadata)
 

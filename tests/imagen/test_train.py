@@ -1,6 +1,8 @@
 """Training, on a world of two captions that a tiny network learns in seconds."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -123,3 +125,43 @@ def test_a_bad_weights_file_is_one_clear_error(tmp_path: Path) -> None:
 def test_unknown_stage_is_refused_by_the_command_line(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="has the stages 64, 256, 1024"):
         main(["--stage", "128", "--data", "x:y", "--pairs", "1", "--steps", "1", "--out", str(tmp_path)])
+
+
+TWO = """
+import sys
+from pathlib import Path
+import torch
+import torch.distributed as dist
+from imagen.data import PairStore
+from imagen.presets import StageConfig
+from imagen.train import TrainConfig, Trainer
+from imagen.unet import UNetConfig
+
+torch.set_num_threads(1)
+dist.init_process_group("gloo")
+shape = UNetConfig(2, (16,), (1,), ("cross",), embed_dim=16, text_width=32, text_layers=1)
+stage = StageConfig(16, "cosine", "v", 1.0, 4, shape)
+trainer = Trainer(stage, TrainConfig(3, batch=8, warmup=1), PairStore.open(Path(sys.argv[1])))
+losses = [trainer.train_step() for _ in range(3)]
+mine = torch.cat([p.detach().flatten() for p in trainer.unet.parameters()])
+first, seen = mine.clone(), [torch.zeros(3) for _ in range(2)]
+dist.broadcast(first, 0)
+dist.all_gather(seen, torch.tensor(losses))
+assert torch.equal(mine, first), "the processes' networks went apart"
+assert not torch.equal(seen[0], seen[1]), "both processes saw the same pictures"
+print("equal")
+"""
+
+
+def test_two_processes_share_a_batch_and_stay_equal(tmp_path: Path, minilm: MiniLM) -> None:
+    write_pairs(two_colours(0), 16, tmp_path / "pairs", minilm, lambda *_: None)
+    (tmp_path / "two.py").write_text(TWO)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*torchrun, str(tmp_path / "two.py"), str(tmp_path / "pairs")],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.stdout.count("equal") == 2, done.stderr[-2000:]
