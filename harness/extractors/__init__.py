@@ -67,7 +67,7 @@ def find_spec(name: str) -> ExtractorSpec:
                 )
             return loaded
     close = difflib.get_close_matches(name, names(), n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
+    hint = f"; did you mean {close[0]}?" if close else "."
     raise InputError(f"unknown extractor {name!r}{hint} Known are {', '.join(names())}")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -70,6 +71,20 @@ class ExtractorSpec:
     name: str
     build: Callable[[Setting], ImageExtractor | TextExtractor]
     missing: Callable[[Setting], str | None]
+
+
+@contextmanager
+def inference(device: str) -> Iterator[None]:
+    """Runs networks without gradients and in full fp32: on an accelerator TF32 would cost three digits."""
+    import torch
+
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode())
+        if device.startswith("cuda"):
+            stack.enter_context(
+                torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+            )
+        yield
 
 
 def micro_batch(device: str) -> int:

@@ -19,7 +19,7 @@ from PIL import Image
 from drawbench.errors import InputError
 from harness.assets import ASSETS, Asset, AssetFile
 from harness.decode import RgbImage
-from harness.extractors.base import Setting, Vectors, micro_batch
+from harness.extractors.base import Setting, Vectors, inference, micro_batch
 from harness.weights import file_sha256, find, locate, missing_message, reachable
 
 QUICK = "-quickgelu"
@@ -83,7 +83,7 @@ class Clip:
 
         size = micro_batch(self._device)
         rows = []
-        with torch.inference_mode():
+        with inference(self._device):
             for start in range(0, len(images), size):
                 chosen = images[start : start + size]
                 batch = torch.stack([self._transform(Image.fromarray(image)) for image in chosen])
@@ -93,11 +93,10 @@ class Clip:
 
     def extract_texts(self, texts: Sequence[str]) -> Vectors:
         """See TextExtractor. float32 (n, dim), each row of length 1."""
-        import torch
 
         size = micro_batch(self._device)
         rows = []
-        with torch.inference_mode():
+        with inference(self._device):
             for start in range(0, len(texts), size):
                 tokens = self._tokenizer(list(texts[start : start + size])).to(self._device)
                 rows.append(self._network.encode_text(tokens, normalize=True).float().cpu().numpy())

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from harness.decode import RgbImage
-from harness.extractors.base import Setting, Vectors, micro_batch
+from harness.extractors.base import Setting, Vectors, inference, micro_batch
 from harness.weights import find
 
 POOLED = slice(0, 1280)
@@ -44,7 +44,7 @@ class EffNetLite0:
 
         size = micro_batch(self._device)
         rows = [np.empty((0, self.dim), np.float32)]
-        with torch.inference_mode():
+        with inference(self._device):
             for start in range(0, len(images), size):
                 pixels = np.stack([preprocess(image) for image in images[start : start + size]])
                 batch = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2)

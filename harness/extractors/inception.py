@@ -12,7 +12,7 @@ import numpy as np
 
 from drawbench.errors import InputError
 from harness.decode import RgbImage
-from harness.extractors.base import Setting, Vectors, micro_batch
+from harness.extractors.base import Setting, Vectors, inference, micro_batch
 from harness.weights import find
 
 _PATCH_LOCK = threading.Lock()
@@ -44,7 +44,7 @@ class Inception:
 
         size = micro_batch(self._device)
         rows = [np.empty((0, self.dim), np.float32)]
-        with torch.inference_mode():
+        with inference(self._device):
             for start in range(0, len(images), size):
                 pixels = np.stack([self._resize(image) for image in images[start : start + size]])
                 batch = torch.from_numpy(pixels.astype(np.float32, copy=False)).permute(0, 3, 1, 2)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.extractors.base import Setting, Vectors
+from harness.extractors.base import Setting, Vectors, inference
 from harness.weights import find
 
 MAX_TOKENS = 256
@@ -47,7 +47,7 @@ class MiniLM:
         for i, row in enumerate(ids):
             by_length[len(row)].append(i)
         vectors = np.empty((len(texts), self.text_dim), np.float32)
-        with torch.inference_mode():
+        with inference(self._device):
             for members in by_length.values():
                 for start in range(0, len(members), _BATCH):
                     chosen = members[start : start + _BATCH]

@@ -14,7 +14,8 @@ from harness.types import Direction
 class FrechetMetric:
     """Fréchet distance between the pictures' features and those of the reference pictures.
 
-    `columns` (start, stop) cuts the part of the extractor's vector that is compared, None takes it all. Lower is better; 0 is the least.
+    `columns` (start, stop) cuts the part of the extractor's vector that is compared, None takes it all.
+    Lower is better; 0 is the least.
     """
 
     name: str

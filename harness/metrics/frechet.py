@@ -176,8 +176,8 @@ def jackknife_interval(
     deviations) is the interval, cut at 0. A jackknife is used because a bootstrap repeats pictures, which
     lowers the rank of the covariance and shifts every replicate upwards. `max_groups` defaults to 50, and to
     20 where a decomposition is large. It tells how far the value would move with other prompts and seeds
-    *at this number of pictures*; the bias from the number of pictures is not in it. In simulations it covers as
-    it should where n > d, and is up to twice as wide as needed where n < d.
+    *at this number of pictures*; the bias from the number of pictures is not in it. In simulations it
+    covers as it should where n > d, and is up to twice as wide as needed where n < d.
     """
     labels = np.asarray(clusters)
     prompts = np.unique(labels)
