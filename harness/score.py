@@ -25,6 +25,11 @@ from harness.weights import WeightsPolicy
 Progress = Callable[[str, int, int], None]
 _FRECHET_CHOICES = ("fid", "fid_legacy_pytorch", "fd_effnet_lite0")
 _ALIGNMENT_CHOICES = ("clip_score", "align_conse")
+_CAVEATS = {
+    "align_conse": " and is not comparable with it (it sees the objects, hardly colour, number or place)",
+    "fd_effnet_lite0": " and is not comparable with it (other features)",
+    "fid_legacy_pytorch": " and differs from it a little (other resizing)",
+}
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,7 @@ def choose_metrics(plan: ScorePlan, extractors: Extractors | None = None) -> Met
                 chosen.append(metric)
                 if lacks:
                     first, why = next(iter(lacks.items()))
-                    notes.append(f"{name} stands in for {first}, and the two are not comparable: {why}")
+                    notes.append(f"{name} stands in for {first}{_CAVEATS.get(name, '')}: {why}")
                     skipped.append((first, why))
                 break
             lacks[name] = problem

@@ -14,9 +14,11 @@ import importlib.util
 import json
 import os
 import tempfile
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 from drawbench.errors import InputError
@@ -139,14 +141,8 @@ def reachable(wanted: Asset | str) -> bool:
     wanted = asset(wanted) if isinstance(wanted, str) else wanted
     if _told_offline():
         return False
-    for _, url in _sources(wanted):
-        request = urllib.request.Request(url, method="HEAD")
-        try:
-            with urllib.request.urlopen(request, timeout=CONNECT_SECONDS):
-                return True
-        except (OSError, ValueError):
-            continue
-    return False
+    hosts = {urllib.parse.urlsplit(url).netloc: url for _, url in reversed(list(_sources(wanted)))}
+    return any(_answers(url) for url in reversed(hosts.values()))
 
 
 def looked_in(wanted: Asset, policy: WeightsPolicy) -> tuple[str, ...]:
@@ -272,6 +268,17 @@ def _user_caches() -> Path:
 
 def _shown_name(wanted: Asset, file: AssetFile) -> str:
     return f"{wanted.id}/{file.name}" if file.generic else file.name
+
+
+@cache
+def _answers(url: str) -> bool:
+    """Asked once in a process: a machine without a network would wait for every question."""
+    request = urllib.request.Request(url, method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=CONNECT_SECONDS):
+            return True
+    except (OSError, ValueError):
+        return False
 
 
 def _told_offline() -> bool:
