@@ -67,6 +67,23 @@ def report(run_dir: RunFolder) -> int:
     return FINE
 
 
+def control(
+    run_dir: RunFolder,
+    metric: Annotated[str, typer.Option(help="A metric of pictures and captions.")] = "align_conse",
+    seed: Annotated[int, typer.Option(min=0, help="Decides which caption each picture gets.")] = 0,
+    shuffles: Annotated[int, typer.Option(min=1, help="Other captions for each picture.")] = 16,
+    as_json: JsonFlag = False,
+) -> int:
+    """Scores a run with its own and with shuffled captions: does the model follow its prompts at all?"""
+    from harness.control import caption_control, control_json, control_lines
+    from harness.progress import StageCalls, make_progress
+
+    with StageCalls(make_progress()) as report_progress:
+        result = caption_control(run_dir, metric, seed, shuffles, report_progress)
+    print(json.dumps(control_json(result), indent=2) if as_json else "\n".join(control_lines(result)))
+    return FINE
+
+
 class Kind(StrEnum):
     """What can be listed."""
 
@@ -100,7 +117,7 @@ def ls(
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line `drawbench`; returns its exit status."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    for command in (run, score, report, ls):
+    for command in (run, score, control, report, ls):
         app.command()(command)
     return run_app(app, arguments, "drawbench")
 

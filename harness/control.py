@@ -7,11 +7,12 @@ score by itself shows that. The pictures' features are cached, so the control co
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drawbench.errors import InputError
 from drawbench.types import Prompt
@@ -24,94 +25,138 @@ from harness.summary import planned_samples
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """Right against shuffled captions. `low` and `high` bound the mean difference's 95% interval.
+    """Own against shuffled captions, n pictures.
 
-    `right_wins` is the share of pictures that fit their own caption better, `p` the one-sided p-value of a
-    sign-flip test clustered by prompt, `n` the number of pictures.
+    `own` and `shuffled` are mean scores; `low` and `high` bound the 95% interval of their difference.
+    `own_wins` is the share of pictures that fit their own caption better than the mean of the others.
+    `p` is one-sided, of a sign-flip test clustered by prompt; `p_one_shuffle` is the same test in its
+    simplest form, each picture's own score against that with one other caption.
     """
 
     metric: str
     identity: str
-    right: float
+    own: float
     shuffled: float
     difference: float
     low: float
     high: float
-    right_wins: float
+    own_wins: float
     p: float
+    p_one_shuffle: float
     n: int
     method: str
 
 
-def other_prompts(prompts: Sequence[Prompt], seed: int) -> dict[str, Prompt]:
-    """Each prompt id with the text of another prompt, no two with the same one.
+def other_prompts(ids: Sequence[str], seed: int, shuffles: int) -> list[dict[str, str]]:
+    """`shuffles` times a permutation of the prompt ids, as a mapping from each to another.
 
-    A random cyclic order decides, so no prompt keeps its own text. Raises InputError below two prompts.
+    The prompts stand in a random circle and each is given the one 1, 2, ... places on, so none meets itself
+    or another one twice. Raises InputError where there are too few prompts for that.
     """
-    if len(prompts) < 2:
-        raise InputError("shuffling captions needs a run of at least two prompts")
-    order = np.random.default_rng(seed).permutation(len(prompts))
-    following = dict(zip(order, np.roll(order, -1), strict=True))
-    return {
-        prompt.id: Prompt(prompt.id, prompts[following[i]].text, prompt.category)
-        for i, prompt in enumerate(prompts)
-    }
+    if not 1 <= shuffles < len(ids):
+        raise InputError(
+            f"{shuffles} shuffles of captions need at least {max(shuffles, 1) + 1} prompts with pictures; "
+            f"there are {len(ids)}"
+        )
+    circle = [ids[i] for i in np.random.default_rng(seed).permutation(len(ids))]
+    return [dict(zip(circle, circle[step:] + circle[:step], strict=True)) for step in range(1, shuffles + 1)]
+
+
+def excess(
+    own: NDArray[np.float64], others: NDArray[np.float64], captions: NDArray[np.intp], of: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """How much better each picture fits its own caption than picture and caption fit others, (n,).
+
+    own: (n,); others: (shuffles, n), scores with other captions; captions: (shuffles, n), which ones, as
+    numbers from 0; of: (n,), each picture's own. From a picture's own score go the mean of its scores with
+    other captions and the mean of its caption's with other pictures, both about the mean of all others: the
+    first takes out pictures, the second captions that suit everything, and the mean over pictures stays
+    that of own minus others.
+    """
+    sums = np.bincount(captions.ravel(), weights=others.ravel(), minlength=int(of.max()) + 1)
+    counts = np.bincount(captions.ravel(), minlength=int(of.max()) + 1)
+    of_caption = (sums / np.maximum(counts, 1))[of]
+    result: NDArray[np.float64] = own - others.mean(0) - (of_caption - of_caption.mean())
+    return result
 
 
 def caption_control(
-    run_dir: Path, metric: str = "align_conse", seed: int = 0, progress: Progress | None = None
+    run_dir: Path,
+    metric: str = "align_conse",
+    seed: int = 0,
+    shuffles: int = 16,
+    progress: Progress | None = None,
 ) -> Control:
     """Scores a run folder with its own and with shuffled captions.
 
-    Raises InputError where the folder is no run, the metric is not of one picture and its caption, or fewer
-    than two prompts have pictures.
+    Raises InputError where the folder is no run, the metric is not of one picture and its caption, or there
+    are not more prompts with pictures than shuffles.
     """
     manifest = read_manifest(run_dir)
     samples = [s for s in planned_samples(manifest, read_ledger(run_dir)) if s.status == "ok"]
     drawn = {sample.prompt_id for sample in samples}
-    prompts = [prompt for prompt in manifest_prompts(manifest) if prompt.id in drawn]
+    prompts = {prompt.id: prompt for prompt in manifest_prompts(manifest) if prompt.id in drawn}
+    permutations = other_prompts(list(prompts), seed, shuffles)
     plan = ScorePlan(metrics=(metric,))
 
-    def values(texts: Mapping[str, Prompt]) -> list[SampleScore]:
+    def scored(texts: Mapping[str, Prompt]) -> list[SampleScore]:
         rows = score_samples(samples, texts, run_dir, plan, progress).per_sample
         if not rows:
             raise InputError(f"metric {metric} does not judge single pictures by their captions")
         return sorted((row for row in rows if row.value is not None), key=lambda row: row.key)
 
-    own = values({prompt.id: prompt for prompt in prompts})
-    shuffled = values(other_prompts(prompts, seed))
-    a, b = (np.array([row.value for row in rows], dtype=np.float64) for rows in (own, shuffled))
-    clusters = [row.prompt_id for row in own]
-    difference, interval = cluster_mean_interval(a - b, clusters)
-    test = sign_flip_test(a - b, clusters, alternative="greater", seed=seed)
+    def values(texts: Mapping[str, Prompt]) -> NDArray[np.float64]:
+        return np.array([row.value for row in scored(texts)], dtype=np.float64)
+
+    rows = scored(prompts)
+    own = np.array([row.value for row in rows], dtype=np.float64)
+    others = np.stack(
+        [
+            values({i: Prompt(i, prompts[j].text, prompts[i].category) for i, j in p.items()})
+            for p in permutations
+        ]
+    )
+    number = {prompt_id: i for i, prompt_id in enumerate(prompts)}
+    captions = np.array([[number[p[row.prompt_id]] for row in rows] for p in permutations], dtype=np.intp)
+    of = np.array([number[row.prompt_id] for row in rows], dtype=np.intp)
+    better = excess(own, others, captions, of)
+    difference, interval = cluster_mean_interval(better, of)
+    test = sign_flip_test(better, of, alternative="greater", seed=seed)
+    one = sign_flip_test(own - others[0], of, alternative="greater", seed=seed)
     return Control(
         metric=metric,
-        identity=own[0].identity,
-        right=float(a.mean()),
-        shuffled=float(b.mean()),
+        identity=rows[0].identity,
+        own=float(own.mean()),
+        shuffled=float(others.mean()),
         difference=difference,
         low=interval.low,
         high=interval.high,
-        right_wins=float((a > b).mean()),
+        own_wins=float((own > others.mean(0)).mean()),
         p=test.p,
-        n=len(a),
-        method=f"{interval.method}; {test.method}; captions shuffled with seed {seed}",
+        p_one_shuffle=one.p,
+        n=len(own),
+        method=f"{interval.method}; {test.method}; {shuffles} other captions each, shuffled by seed {seed}",
     )
+
+
+def _reworded(prompt: Prompt, other: Prompt) -> Prompt:
+    """The prompt with the text of another."""
+    return Prompt(prompt.id, other.text, prompt.category)
 
 
 def control_lines(control: Control) -> list[str]:
     """The result for people, one line each."""
     return [
         f"{control.identity}, n = {control.n}",
-        f"  own captions       {control.right:.3f}",
+        f"  own captions       {control.own:.3f}",
         f"  shuffled captions  {control.shuffled:.3f}",
         f"  difference         {control.difference:.3f}  [{control.low:.3f}, {control.high:.3f}]",
-        f"  own caption wins   {control.right_wins:.1%} of pictures",
-        f"  p                  {control.p:.2g}  (one-sided)",
+        f"  own caption wins   {control.own_wins:.1%} of pictures",
+        f"  p                  {control.p:.2g}  (one-sided; {control.p_one_shuffle:.2g} with one shuffle)",
         f"  {control.method}",
     ]
 
 
 def control_json(control: Control) -> dict[str, Any]:
     """The result for machines."""
-    return {name: getattr(control, name) for name in Control.__dataclass_fields__}
+    return asdict(control)

@@ -96,6 +96,7 @@ def _builtin() -> dict[str, ExtractorSpec]:
 
     specs = (
         ExtractorSpec("effnet_lite0", effnet.build, needs_assets("efficientnet-lite0")),
+        ExtractorSpec("effnet_lite0_halves", effnet.build_halves, needs_assets("efficientnet-lite0")),
         ExtractorSpec("inception", inception.build_clean, needs_assets("inception-2015-12-05")),
         ExtractorSpec("inception_pytorch", inception.build_pytorch, needs_assets("pt-inception-2015-12-05")),
         ExtractorSpec("minilm", minilm.build, needs_assets("all-MiniLM-L6-v2")),

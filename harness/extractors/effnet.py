@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 (ImageNet-1k): pooled features and class probabilities in one pass."""
+"""EfficientNet-Lite0 (ImageNet-1k): features and class probabilities of a picture and of its halves."""
 
 from __future__ import annotations
 
@@ -54,6 +54,35 @@ class EffNetLite0:
         return np.concatenate(rows)
 
 
+class EffNetLite0Halves:
+    """Class probabilities of a picture's left, right, upper and lower half, averaged: 1000 numbers.
+
+    A classifier names one thing, and a half often holds just one of two. Each half is squashed to the
+    network's square as a whole picture is; a picture one pixel wide or high is its own half.
+    """
+
+    name = "effnet_lite0_halves"
+    identity = f"{EffNetLite0.identity}|mean-of-4-halves"
+    dim = 1000
+
+    def __init__(self, whole: EffNetLite0) -> None:
+        self._whole = whole
+
+    def extract_images(self, images: Sequence[RgbImage]) -> Vectors:
+        """See ImageExtractor. float32 (n, 1000), each row a distribution."""
+        parts = [part for image in images for part in halves(image)]
+        probabilities = self._whole.extract_images(parts)[:, PROBABILITIES]
+        means: Vectors = probabilities.reshape(-1, 4, self.dim).mean(1)
+        return means
+
+
+def halves(image: RgbImage) -> tuple[RgbImage, RgbImage, RgbImage, RgbImage]:
+    """Left, right, upper and lower half of (height, width, 3); a middle line belongs to both."""
+    height, width = image.shape[:2]
+    x, y = (width + 1) // 2, (height + 1) // 2
+    return image[:, :x], image[:, width - x :], image[:y], image[height - y :]
+
+
 def preprocess(image: RgbImage) -> Vectors:
     """RGB uint8 (height, width, 3) to what the network sees: float32 (224, 224, 3), about -1..1."""
     small = Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
@@ -63,6 +92,11 @@ def preprocess(image: RgbImage) -> Vectors:
 def build(setting: Setting) -> EffNetLite0:
     """Builds the extractor from weights found by `harness.weights`. Raises InputError without them."""
     return EffNetLite0(find("efficientnet-lite0", setting.weights).path, setting.device)
+
+
+def build_halves(setting: Setting) -> EffNetLite0Halves:
+    """As `build`, for the halves."""
+    return EffNetLite0Halves(build(setting))
 
 
 def class_names() -> list[str]:

@@ -13,7 +13,7 @@ from harness.extractors.base import Vectors
 from harness.metrics.base import Inputs
 from harness.types import Direction
 
-TOP_CLASSES = 50
+TOP_CLASSES = 10
 TEMPLATE = "a photo of a {}"
 
 
@@ -47,24 +47,25 @@ class AlignConse:
     """Stand-in for a CLIP score from EfficientNet-Lite0 and MiniLM, without training (ConSE).
 
     Norouzi et al. 2013, "Zero-shot learning by convex combination of semantic embeddings": a picture's
-    vector is the mean of the sentence vectors of its 50 likeliest ImageNet classes, weighted by their
-    probabilities; picture and caption are taken relative to the mean over all 1000 classes. The score is
-    100 * cosine. It sees which object is there, hardly colour, number or place, and is not comparable with
-    a CLIP score.
+    vector is the mean of the sentence vectors of its 10 likeliest ImageNet classes, weighted by their
+    probabilities, which are averaged over the whole picture and its four halves; picture and caption are
+    taken relative to the mean over all 1000 classes. The score is 100 * cosine. It sees which objects are
+    there, hardly colour, number or place, and is not comparable with a CLIP score.
     """
 
     name: str = "align_conse"
     direction: Direction = "higher"
-    image_extractors: tuple[str, ...] = ("effnet_lite0",)
+    image_extractors: tuple[str, ...] = ("effnet_lite0", "effnet_lite0_halves")
     text_extractors: tuple[str, ...] = ("minilm",)
     needs_reference: bool = False
     bounds: tuple[float, float] | None = (-100.0, 100.0)
 
     def identity(self, inputs: Inputs) -> str:
-        """`align_conse[image extractor|text extractor|top50|classes:hash|x100|file type]`."""
+        """`align_conse[image extractor|views|text extractor|top10|classes:hash|x100|file type]`."""
         names = hashlib.sha256("\n".join(_class_sentences()).encode()).hexdigest()[:8]
         parts = (
             inputs.identities["effnet_lite0"],
+            "whole+4-halves",
             inputs.identities["text:minilm"],
             f"top{TOP_CLASSES}",
             f"classes:{names}",
@@ -79,8 +80,9 @@ class AlignConse:
 
         classes = inputs.embed("minilm", _class_sentences())
         captions = inputs.embed("minilm", inputs.captions)
-        probabilities = inputs.features["effnet_lite0"][:, PROBABILITIES]
-        return 100.0 * conse(probabilities, classes, captions)
+        whole = inputs.features["effnet_lite0"][:, PROBABILITIES]
+        parts = inputs.features["effnet_lite0_halves"]
+        return 100.0 * conse(((whole + 4 * parts) / 5).astype(np.float32), classes, captions)
 
 
 def conse(

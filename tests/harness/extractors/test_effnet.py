@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from harness.extractors.base import ImageExtractor, Setting
-from harness.extractors.effnet import POOLED, PROBABILITIES, EffNetLite0, build, class_names, preprocess
+from harness.extractors.effnet import (
+    POOLED,
+    PROBABILITIES,
+    EffNetLite0,
+    EffNetLite0Halves,
+    build,
+    class_names,
+    halves,
+    preprocess,
+)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +58,28 @@ def test_neighbours_and_order_change_no_digit(extractor: EffNetLite0, photograph
     together = extractor.extract_images(pictures)
     np.testing.assert_array_equal(extractor.extract_images(pictures[::-1])[::-1], together)
     np.testing.assert_array_equal(np.concatenate([extractor.extract_images([p]) for p in pictures]), together)
+
+
+def test_halves_see_two_things_apart(extractor: EffNetLite0, photographs: list[np.ndarray]) -> None:
+    temple, flower = photographs
+    side_by_side = np.concatenate([temple, flower], axis=1)
+    found = EffNetLite0Halves(extractor).extract_images([side_by_side])[0]
+    alone = extractor.extract_images(photographs)[:, PROBABILITIES]
+    assert found.sum() == pytest.approx(1.0, abs=1e-4)
+    assert found[class_names().index("daisy")] > 0.2 * alone[1].max()
+    assert (found >= alone.mean(0) / 2 - 1e-6).all(), "left and right are the two photographs"
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 4), (7, 3)])
+def test_halves_cover_the_picture(shape: tuple[int, int]) -> None:
+    image = np.arange(shape[0] * shape[1] * 3, dtype=np.uint8).reshape(*shape, 3)
+    left, right, upper, lower = halves(image)
+    for one, two, axis in ((left, right, 1), (upper, lower, 0)):
+        assert one.shape == two.shape
+        assert 0 <= 2 * one.shape[axis] - shape[axis] <= 1
+    np.testing.assert_array_equal(left[:, 0], image[:, 0])
+    np.testing.assert_array_equal(right[:, -1], image[:, -1])
+    np.testing.assert_array_equal(lower[-1], image[-1])
 
 
 def test_preprocessing_is_the_networks_own() -> None:

@@ -85,18 +85,22 @@ def test_the_right_caption_of_a_real_photograph_beats_wrong_ones(
         assert name == "minilm"
         return text_features(asked, texts, root=cache)
 
-    features = effnet.build(Setting()).extract_images(photographs)
+    network = effnet.build(Setting())
+    features = {
+        "effnet_lite0": network.extract_images(photographs),
+        "effnet_lite0_halves": effnet.EffNetLite0Halves(network).extract_images(photographs),
+    }
     temple, flower = "A Chinese temple with red walls.", "A blooming flower in a garden."
     others = ["Three dogs on a sofa.", "A bowl of soup.", "A steam train in a station."]
     metric = AlignConse()
 
     def scores(captions: Sequence[str]) -> np.ndarray:
-        return metric.per_image(_inputs({"effnet_lite0": features}, captions, embed))
+        return metric.per_image(_inputs(features, captions, embed))
 
     right = scores([temple, flower])
     assert right.min() > 15
     for wrong in ([flower, temple], *([other, other] for other in others)):
         assert (right > scores(wrong) + 5).all()
     identity = metric.identity(_inputs({}, [], embed))
-    assert identity.startswith("align_conse[net|224|mini|top50|classes:")
+    assert identity.startswith("align_conse[net|224|whole+4-halves|mini|top10|classes:")
     assert identity.endswith("|x100|png]")

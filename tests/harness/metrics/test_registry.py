@@ -65,7 +65,7 @@ def test_built_in_metrics_say_what_they_need() -> None:
     lines = {name: describe(metrics.find_metric(name)) for name in metrics.names()}
     assert lines["fid"].extractors == ("inception",)
     assert lines["fd_effnet_lite0"].extractors == ("effnet_lite0",)
-    assert lines["align_conse"].extractors == ("effnet_lite0", "minilm")
+    assert lines["align_conse"].extractors == ("effnet_lite0", "effnet_lite0_halves", "minilm")
     assert all(line.summary for line in lines.values())
     assert {line.direction for name, line in lines.items() if name.startswith("f")} == {"lower"}
 
