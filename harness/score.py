@@ -135,7 +135,7 @@ def choose_metrics(plan: ScorePlan, extractors: Extractors | None = None) -> Met
                 chosen.append(metric)
                 if lacks:
                     first, why = next(iter(lacks.items()))
-                    notes.append(f"{name} stands in for {first}{_CAVEATS.get(name, '')}: {why}")
+                    notes.append(f"{name} stands in for {first}{_CAVEATS.get(name, '')}")
                     skipped.append((first, why))
                 break
             lacks[name] = problem

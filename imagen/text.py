@@ -42,7 +42,9 @@ class MiniLM:
 
     def __init__(self, folder: Path | None = None) -> None:
         from transformers import AutoModel, AutoTokenizer
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()  # loading takes a second; callers show progress of their own
         self.folder = folder or minilm_folder()
         self.tokenizer: Any = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
         self.model: Any = AutoModel.from_pretrained(self.folder, local_files_only=True).eval().float()
