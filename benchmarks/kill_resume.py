@@ -1,6 +1,6 @@
 """Kills a run with SIGKILL at random moments and compares what it leaves with an uninterrupted run.
 
-    python benchmarks/kill_resume.py --kills 20 -- --model imagen --bench drawbench-open --limit 30 --stages 64
+    python benchmarks/kill_resume.py -- --model imagen --bench drawbench-open --limit 30 --stages 64
 
 What stands after `--` goes to `python -m harness.run`. Each restart takes another batch size. A run that ends
 before it is killed is compared, and the next one begins in a new folder. Exit status 0 means that every

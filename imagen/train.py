@@ -221,7 +221,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     folder = args.pairs_folder or args.out / "pairs"
     if not (folder / "meta.json").exists() and not (dist.is_initialized() and dist.get_rank() > 0):
         module, _, function = args.data.partition(":")
-        pairs = getattr(importlib.import_module(module), function)(seed=args.seed, **args.data_args)
+        pairs = getattr(importlib.import_module(module), function)(**{"seed": args.seed, **args.data_args})
         write_pairs(pairs, args.pairs, folder, MiniLM(), lambda what, i, n: print(what, i, n, flush=True))
     if dist.is_initialized():
         dist.barrier()
