@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -31,6 +32,21 @@ from imagen.unet import EfficientUNet
 
 VERSION: Final = "1"
 """Raised whenever a change of code changes pictures; part of the model's identity."""
+
+
+CPU_THREADS: Final = 2
+"""Threads of every network on a CPU, however many cores there are: sums split otherwise round otherwise."""
+
+
+@contextmanager
+def fixed_threads() -> Iterator[None]:
+    """Sets torch's threads to `CPU_THREADS` and back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(CPU_THREADS)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +163,8 @@ class Cascade:
         self, texts: Sequence[str], seeds: Sequence[int], settings: dict[int, StageSettings]
     ) -> list[Drawn]:
         """One picture per text and seed, from the last of the loaded stages."""
-        return [self._draw(text, seed, settings) for text, seed in zip(texts, seeds, strict=True)]
+        with fixed_threads():
+            return [self._draw(text, seed, settings) for text, seed in zip(texts, seeds, strict=True)]
 
     def _draw(self, text: str, seed: int, settings: dict[int, StageSettings]) -> Drawn:
         encoded = self.encoder.encode([text])[0]

@@ -25,7 +25,6 @@ DEFAULT_PRESET = "mini"
 
 # Seconds of one core's work for one evaluation of a stage's network on one picture.
 _CORE_SECONDS = {64: 0.016, 256: 0.04, 1024: 0.3}
-_USEFUL_CORES = 8
 
 
 class ImagenModel:
@@ -91,6 +90,8 @@ class ImagenModel:
 
     def estimate_seconds(self, settings: Mapping[str, Any]) -> float | None:
         """Measured on one CPU core for the preset mini; not known for GPUs and other presets."""
+        from imagen.cascade import CPU_THREADS
+
         stages = self._stage_settings(settings)
         if (
             self._device != "cpu"
@@ -99,7 +100,7 @@ class ImagenModel:
         ):
             return None
         work = sum(_evaluations(stage) * _CORE_SECONDS[size] for size, stage in stages.items())
-        return work / min(os.cpu_count() or 1, _USEFUL_CORES)
+        return work / min(os.cpu_count() or 1, CPU_THREADS)
 
     def generate(self, requests: Sequence[Request]) -> list[Drawn | Failure]:
         settings = self._stage_settings(requests[0].settings)

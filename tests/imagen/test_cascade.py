@@ -55,6 +55,17 @@ def test_pictures_do_not_depend_on_their_neighbours_or_order(cascade: Cascade) -
         assert np.array_equal(drawn.image, backwards[i].image)
 
 
+def test_pictures_do_not_depend_on_the_machines_threads(cascade: Cascade) -> None:
+    before = torch.get_num_threads()
+    pictures = []
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        pictures.append(cascade.generate(TEXTS[:1], SEEDS[:1], SETTINGS)[0].image)
+        assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
+    assert np.array_equal(*pictures)
+
+
 def test_text_seed_guidance_and_augmentation_change_the_picture(cascade: Cascade) -> None:
     def draw(text: str = TEXTS[0], seed: int = 3, weight: float = 3.0, sigma: float = 0.2) -> np.ndarray:
         settings = {16: StageSettings(weight, 3), 64: StageSettings(1.0, 2, sigma)}
