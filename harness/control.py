@@ -18,7 +18,7 @@ from drawbench.errors import InputError
 from drawbench.types import Prompt
 from harness.ledger import read_ledger
 from harness.manifest import manifest_prompts, read_manifest
-from harness.score import Progress, SampleScore, ScorePlan, score_samples
+from harness.score import Progress, SampleScore, ScorePlan, extractors_for, score_samples
 from harness.stats import cluster_mean_interval, sign_flip_test
 from harness.summary import planned_samples
 
@@ -98,9 +98,10 @@ def caption_control(
     prompts = {prompt.id: prompt for prompt in manifest_prompts(manifest) if prompt.id in drawn}
     permutations = other_prompts(list(prompts), seed, shuffles)
     plan = ScorePlan(metrics=(metric,))
+    extractors = extractors_for(plan, progress)
 
     def scored(texts: Mapping[str, Prompt]) -> list[SampleScore]:
-        rows = score_samples(samples, texts, run_dir, plan, progress).per_sample
+        rows = score_samples(samples, texts, run_dir, plan, progress, extractors).per_sample
         if not rows:
             raise InputError(f"metric {metric} does not judge single pictures by their captions")
         return sorted((row for row in rows if row.value is not None), key=lambda row: row.key)

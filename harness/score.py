@@ -112,7 +112,7 @@ def choose_metrics(plan: ScorePlan, extractors: Extractors | None = None) -> Met
     stand-in. Raises InputError for an unknown metric, lacking weights or reference pictures, and a reference
     folder without pictures.
     """
-    extractors = extractors or Extractors(_setting(plan))
+    extractors = extractors or extractors_for(plan)
     if plan.reference is not None and plan.reference.kind == "folder":
         reference_files(plan.reference)
     if plan.metrics is not None:
@@ -150,15 +150,16 @@ def score_samples(
     root: Path,
     plan: ScorePlan,
     progress: Progress | None = None,
+    extractors: Extractors | None = None,
 ) -> ScoreResult:
     """Scores the pictures of `samples`, whose paths are relative to `root`.
 
     `prompts` maps prompt ids to prompts. Failed samples, and pictures that are missing, unreadable or not
     the recorded ones, are listed in `failed`, are in no score, and widen each mean's `if_failed`.
-    `progress(stage, done, total)` is told how far each stage is. Raises InputError where the plan cannot be
-    carried out.
+    `progress(stage, done, total)` is told how far each stage is. `extractors` of an earlier call with the
+    same plan save loading their networks again. Raises InputError where the plan cannot be carried out.
     """
-    extractors = Extractors(_setting(plan, progress))
+    extractors = extractors or extractors_for(plan, progress)
     choice = choose_metrics(plan, extractors)
     unknown = next((s.prompt_id for s in samples if s.prompt_id not in prompts), None)
     if unknown is not None:
@@ -214,6 +215,11 @@ def score_samples(
         )
     passed = not (failed and plan.on_failure == "fail")
     return ScoreResult(tuple(scores), tuple(rows), tuple(notes), tuple(skipped), failed, truncated, passed)
+
+
+def extractors_for(plan: ScorePlan, progress: Progress | None = None) -> Extractors:
+    """The extractors that `score_samples` uses for a plan; none is loaded yet."""
+    return Extractors(_setting(plan, progress))
 
 
 def seven_digits(value: float) -> float:

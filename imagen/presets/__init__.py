@@ -26,6 +26,7 @@ class StageConfig:
     steps: int
     unet: UNetConfig
     aug_sigma: float = 0.0
+    thresholding: str = "dynamic"
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:

@@ -118,7 +118,13 @@ def test_interrupted_from_the_keyboard(
     prompt_file: Path, tmp_path: Path, uninterrupted: dict[str, str]
 ) -> None:
     process = subprocess.Popen(
-        command(prompt_file, tmp_path), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(prompt_file, tmp_path),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a shell's background jobs, and so their children, ignore SIGINT
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
     process.stderr.readline()
