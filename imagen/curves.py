@@ -37,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(argv)
     try:
-        draw_curves({f"{path.parent.name or path.stem}": read_curve(path) for path in args.logs}, args.out)
+        named = {path.parent.name if path.stem == "loss" else path.stem: path for path in args.logs}
+        draw_curves({name: read_curve(path) for name, path in named.items()}, args.out)
     except ValueError as error:
         parser.error(str(error))
 
