@@ -39,11 +39,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Rows and where they came from. `by_user` tells that the user named the file."""
+    """Rows and where they came from."""
 
     rows: list[Row]
     source: str
-    by_user: bool
 
 
 @dataclass(slots=True)
@@ -91,11 +90,11 @@ def find_rows(
     """
     search = Search()
     if options.prompts is not None:
-        search.found = Found(read_rows(options.prompts), f"file {options.prompts}", True)
+        search.found = Found(read_rows(options.prompts), f"file {options.prompts}")
         return search
     search.looked.append("--prompts: not given")
     if value := os.environ.get(wanted.variable):
-        search.found = Found(_read_variable(wanted.variable, value), f"file {value}", True)
+        search.found = Found(_read_variable(wanted.variable, value), f"file {value}")
         return search
     search.looked.append(f"{wanted.variable}: not set")
     if _search_cache(wanted, search, accept) or not wanted.hub_name:
@@ -166,7 +165,7 @@ def _search_cache(wanted: Wanted, search: Search, accept: Callable[[Sequence[Row
     if not accept(rows):
         search.looked.append(f"{place}: not {wanted.name}")
         return False
-    search.found = Found(rows, place, False)
+    search.found = Found(rows, place)
     return True
 
 
@@ -197,4 +196,4 @@ def _search_hub(
     except (InputError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         search.looked.append(f"cache: cannot be written: {reason}")
-    search.found = Found(rows, place, False)
+    search.found = Found(rows, place)

@@ -18,7 +18,8 @@ from drawbench.errors import InputError
 from drawbench.types import Prompt
 from harness.ledger import read_ledger
 from harness.manifest import manifest_prompts, read_manifest
-from harness.score import Progress, SampleScore, ScorePlan, extractors_for, score_samples
+from harness.score import SampleScore, score_samples
+from harness.score_plan import Progress, ScorePlan, extractors_for
 from harness.stats import cluster_mean_interval, sign_flip_test
 from harness.summary import planned_samples
 
@@ -111,12 +112,7 @@ def caption_control(
 
     rows = scored(prompts)
     own = np.array([row.value for row in rows], dtype=np.float64)
-    others = np.stack(
-        [
-            values({i: Prompt(i, prompts[j].text, prompts[i].category) for i, j in p.items()})
-            for p in permutations
-        ]
-    )
+    others = np.stack([values({i: _reworded(prompts[i], prompts[p[i]]) for i in p}) for p in permutations])
     number = {prompt_id: i for i, prompt_id in enumerate(prompts)}
     captions = np.array([[number[p[row.prompt_id]] for row in rows] for p in permutations], dtype=np.intp)
     of = np.array([number[row.prompt_id] for row in rows], dtype=np.intp)

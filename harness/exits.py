@@ -15,7 +15,6 @@ import typer
 from drawbench.errors import InputError
 
 FINE = 0
-BAD_VERDICT = 1
 BAD_INPUT = 2
 BROKEN = 70
 INTERRUPTED = 130

@@ -18,7 +18,6 @@ from harness.store import RunStore
 from harness.types import FAILURES, Drawn, Failure, Model, Request, Sample
 
 OnFailure = Literal["fail", "count", "regenerate"]
-ON_FAILURE: tuple[OnFailure, ...] = ("fail", "count", "regenerate")
 REGENERATE_ROUNDS = 3
 
 

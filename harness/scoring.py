@@ -14,7 +14,8 @@ from harness.store import writing_to
 from harness.types import Sample
 
 if TYPE_CHECKING:
-    from harness.score import ScorePlan, ScoreResult
+    from harness.score import ScoreResult
+    from harness.score_plan import ScorePlan
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def make_scorer(options: ScoreOptions, reference: Reference | None) -> Scorer:
     Loads no network. Raises InputError for an unknown metric, and for one that lacks weights or references.
     """
     from harness.reference import ReferenceSource
-    from harness.score import ScorePlan, choose_metrics
+    from harness.score_plan import ScorePlan, choose_metrics
 
     source = None if reference is None else ReferenceSource.of(reference)
     if options.reference is not None:

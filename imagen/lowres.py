@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 import torch
@@ -48,8 +47,3 @@ def condition(pictures: Tensor, noise: Tensor, aug_sigma: Tensor, size: int) -> 
 def aug_log_snr(aug_sigma: Tensor) -> Tensor:
     """log-SNR of the augmentation, finite at sigma = 0; what the U-Net is told. Shape (B,)."""
     return -2 * torch.log(aug_sigma.clamp(min=MIN_SIGMA))
-
-
-def describe_sigma(aug_sigma: float) -> str:
-    """The level in both its units, for manifests: noise-to-signal ratio and log-SNR."""
-    return f"sigma={aug_sigma:g}, log-SNR={-2 * math.log(max(aug_sigma, MIN_SIGMA)):.2f}"

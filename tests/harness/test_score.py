@@ -21,8 +21,9 @@ from drawbench.errors import InputError
 from drawbench.scenes import draw, spec
 from drawbench.types import Prompt
 from harness.reference import ReferenceSource
-from harness.score import ScorePlan, ScoreResult, choose_metrics, score_samples, seven_digits
+from harness.score import ScoreResult, score_samples, seven_digits
 from harness.score_io import score_from_dict, score_to_dict, write_scores
+from harness.score_plan import ScorePlan, choose_metrics
 from harness.types import Direction, Sample, Score
 
 COUNT = 8

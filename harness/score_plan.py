@@ -1,0 +1,127 @@
+"""Which metrics a scoring comes to on this machine, and the extractors that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from drawbench.errors import InputError
+from harness.extractors import Extractors, Setting
+from harness.extractors.base import DEFAULT_CLIP
+from harness.metrics import AnyMetric, find_metric
+from harness.reference import ReferenceSource, reference_files
+from harness.weights import WeightsPolicy
+
+Progress = Callable[[str, int, int], None]
+_FRECHET_CHOICES = ("fid", "fid_legacy_pytorch", "fd_effnet_lite0")
+_ALIGNMENT_CHOICES = ("clip_score", "align_conse")
+_CAVEATS = {
+    "align_conse": " and is not comparable with it (it sees the objects, hardly colour, number or place)",
+    "fd_effnet_lite0": " and is not comparable with it (other features)",
+    "fid_legacy_pytorch": " and differs from it a little (other resizing)",
+}
+
+
+@dataclass(frozen=True)
+class ScorePlan:
+    """What to score and with what.
+
+    `metrics` None lets the machine choose what it can (`choose_metrics`). `on_failure` "fail" makes failed
+    samples a bad verdict, "count" only counts them; scores are computed either way. `device` may be "auto".
+    """
+
+    metrics: tuple[str, ...] | None = None
+    reference: ReferenceSource | None = None
+    weights_dir: Path | None = None
+    download: bool = False
+    device: str = "cpu"
+    seed: int = 0
+    on_failure: Literal["fail", "count"] = "count"
+    clip_model: str = DEFAULT_CLIP
+
+
+@dataclass(frozen=True)
+class MetricChoice:
+    """The metrics that will be computed, and remarks about stand-ins. `skipped` holds (metric, why)."""
+
+    metrics: tuple[AnyMetric, ...]
+    notes: tuple[str, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The metrics' names."""
+        return tuple(metric.name for metric in self.metrics)
+
+
+def choose_metrics(plan: ScorePlan, extractors: Extractors | None = None) -> MetricChoice:
+    """Which metrics a plan comes to on this machine. Cheap: loads no network, so it can run before a run.
+
+    Named metrics must all be possible. Without names it is one alignment metric (clip_score where CLIP's
+    weights can be had, else align_conse) and, where there are reference pictures, one Fréchet distance
+    (fid, fid_legacy_pytorch or fd_effnet_lite0, the first whose weights can be had), with a note on each
+    stand-in. Raises InputError for an unknown metric, lacking weights or reference pictures, and a reference
+    folder without pictures.
+    """
+    extractors = extractors or extractors_for(plan)
+    if plan.reference is not None and plan.reference.kind == "folder":
+        reference_files(plan.reference)
+    if plan.metrics is not None:
+        metrics = tuple(find_metric(name) for name in dict.fromkeys(plan.metrics))
+        for metric in metrics:
+            _require(metric, plan, extractors)
+        return MetricChoice(metrics)
+    chosen: list[AnyMetric] = []
+    notes: list[str] = []
+    skipped: list[tuple[str, str]] = []
+    wanted = [_ALIGNMENT_CHOICES, *([_FRECHET_CHOICES] if plan.reference else [])]
+    if plan.reference is None:
+        skipped.append((_FRECHET_CHOICES[0], "no reference pictures; give --reference FOLDER or scenes"))
+    for choices in wanted:
+        lacks: dict[str, str] = {}
+        for name in choices:
+            metric = find_metric(name)
+            problem = _missing(metric, extractors)
+            if problem is None:
+                chosen.append(metric)
+                if lacks:
+                    first, why = next(iter(lacks.items()))
+                    notes.append(f"{name} stands in for {first}{_CAVEATS.get(name, '')}")
+                    skipped.append((first, why))
+                break
+            lacks[name] = problem
+        else:
+            skipped += lacks.items()
+    return MetricChoice(tuple(chosen), tuple(notes), tuple(skipped))
+
+
+def extractors_for(plan: ScorePlan, progress: Progress | None = None) -> Extractors:
+    """The extractors that `score_samples` uses for a plan; none is loaded yet."""
+    return Extractors(_setting(plan, progress))
+
+
+def _setting(plan: ScorePlan, progress: Progress | None = None) -> Setting:
+    device = plan.device
+    if device == "auto":
+        import torch
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return Setting(WeightsPolicy(plan.weights_dir, plan.download, progress), device, plan.clip_model)
+
+
+def _missing(metric: AnyMetric, extractors: Extractors) -> str | None:
+    wanted = dict.fromkeys(metric.image_extractors + metric.text_extractors)
+    return next((problem for name in wanted if (problem := extractors.missing(name))), None)
+
+
+def _require(metric: AnyMetric, plan: ScorePlan, extractors: Extractors) -> None:
+    if metric.needs_reference and plan.reference is None:
+        raise InputError(f"metric {metric.name} needs reference pictures; give --reference FOLDER or scenes")
+    problem = _missing(metric, extractors)
+    if problem is None:
+        return
+    choices = next((c for c in (_FRECHET_CHOICES, _ALIGNMENT_CHOICES) if metric.name in c), ())
+    hint = f"; or use its stand-in {choices[-1]}" if choices and choices[-1] != metric.name else ""
+    raise InputError(f"metric {metric.name} cannot be computed: {problem}{hint}")
