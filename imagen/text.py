@@ -62,7 +62,7 @@ class MiniLM:
         Texts are encoded one by one, so no padding enters anywhere and a text's states are the same to the
         last bit whatever stands beside it.
         """
-        ids = [self.tokenizer(text)["input_ids"] for text in texts]
+        ids = [self.tokenizer(text, verbose=False)["input_ids"] for text in texts]
         return [self._encode_ids(tokens) for tokens in ids]
 
     def _encode_ids(self, ids: list[int]) -> TokenStates:
