@@ -161,7 +161,7 @@ def _columns(sizes: Sequence[int], across: int) -> int:
     def cost(columns: int) -> float:
         rows = sum(math.ceil(size / columns) for size in sizes)
         empty = rows * columns / sum(sizes) - 1
-        return empty + 0.3 * abs(math.log(1.4 * rows / (1.3 * columns * across)))
+        return empty + 0.6 * abs(math.log(1.4 * rows / (1.3 * columns * across)))
 
     return min(range(narrowest, widest + 1), key=cost)
 
