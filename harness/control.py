@@ -7,7 +7,7 @@ score by itself shows that. The pictures' features are cached, so the control co
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,12 @@ from drawbench.errors import InputError
 from drawbench.types import Prompt
 from harness.ledger import read_ledger
 from harness.manifest import manifest_prompts, read_manifest
-from harness.score import SampleScore, score_samples
-from harness.score_plan import Progress, ScorePlan, extractors_for
+from harness.metrics.base import Inputs, PerImageMetric
+from harness.score import look_at_pictures, seven_digits
+from harness.score_plan import Progress, ScorePlan, choose_metrics, extractors_for
 from harness.stats import cluster_mean_interval, sign_flip_test
 from harness.summary import planned_samples
+from harness.types import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,31 +100,24 @@ def caption_control(
     drawn = {sample.prompt_id for sample in samples}
     prompts = {prompt.id: prompt for prompt in manifest_prompts(manifest) if prompt.id in drawn}
     permutations = other_prompts(list(prompts), seed, shuffles)
-    plan = ScorePlan(metrics=(metric,))
-    extractors = extractors_for(plan, progress)
+    judge, inputs, pictured = _look(samples, prompts, run_dir, metric, progress)
 
-    def scored(texts: Mapping[str, Prompt]) -> list[SampleScore]:
-        rows = score_samples(samples, texts, run_dir, plan, progress, extractors).per_sample
-        if not rows:
-            raise InputError(f"metric {metric} does not judge single pictures by their captions")
-        return sorted((row for row in rows if row.value is not None), key=lambda row: row.key)
+    def values(asked: Sequence[str]) -> NDArray[np.float64]:
+        scores = judge.per_image(replace(inputs, captions=[prompts[i].text for i in asked]))
+        return np.array([seven_digits(float(score)) for score in scores], dtype=np.float64)
 
-    def values(texts: Mapping[str, Prompt]) -> NDArray[np.float64]:
-        return np.array([row.value for row in scored(texts)], dtype=np.float64)
-
-    rows = scored(prompts)
-    own = np.array([row.value for row in rows], dtype=np.float64)
-    others = np.stack([values({i: _reworded(prompts[i], prompts[p[i]]) for i in p}) for p in permutations])
+    own = values(pictured)
+    others = np.stack([values([p[i] for i in pictured]) for p in permutations])
     number = {prompt_id: i for i, prompt_id in enumerate(prompts)}
-    captions = np.array([[number[p[row.prompt_id]] for row in rows] for p in permutations], dtype=np.intp)
-    of = np.array([number[row.prompt_id] for row in rows], dtype=np.intp)
+    captions = np.array([[number[p[i]] for i in pictured] for p in permutations], dtype=np.intp)
+    of = np.array([number[i] for i in pictured], dtype=np.intp)
     better = excess(own, others, captions, of)
     difference, interval = cluster_mean_interval(better, of)
     test = sign_flip_test(better, of, alternative="greater", seed=seed)
     one = sign_flip_test(own - others[0], of, alternative="greater", seed=seed)
     return Control(
         metric=metric,
-        identity=rows[0].identity,
+        identity=judge.identity(inputs),
         own=float(own.mean()),
         shuffled=float(others.mean()),
         difference=difference,
@@ -136,9 +131,22 @@ def caption_control(
     )
 
 
-def _reworded(prompt: Prompt, other: Prompt) -> Prompt:
-    """The prompt with the text of another."""
-    return Prompt(prompt.id, other.text, prompt.category)
+def _look(
+    samples: Sequence[Sample],
+    prompts: Mapping[str, Prompt],
+    run_dir: Path,
+    metric: str,
+    progress: Progress | None,
+) -> tuple[PerImageMetric, Inputs, list[str]]:
+    """The metric, its inputs from one pass over the pictures, and the prompt id of each picture."""
+    plan = ScorePlan(metrics=(metric,))
+    extractors = extractors_for(plan, progress)
+    (judge,) = choose_metrics(plan, extractors).metrics
+    if not isinstance(judge, PerImageMetric):
+        raise InputError(f"metric {metric} does not judge single pictures by their captions")
+    ordered = sorted(samples, key=lambda sample: sample.key)
+    looked = look_at_pictures(ordered, prompts, run_dir, plan, (judge,), extractors, progress)
+    return judge, looked.inputs, [sample.prompt_id for sample in looked.scored]
 
 
 def control_lines(control: Control) -> list[str]:

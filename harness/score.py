@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -61,53 +62,42 @@ class ScoreResult:
     passed: bool = True
 
 
+@dataclass(frozen=True)
+class Looked:
+    """What metrics are computed from: `inputs` for the pictures of `scored`, in that order.
+
+    `unreadable` maps the keys of samples whose pictures cannot be used to the reason.
+    """
+
+    inputs: Inputs
+    scored: tuple[Sample, ...]
+    unreadable: Mapping[str, str]
+    remarks: tuple[str, ...]
+
+
 def score_samples(
     samples: Sequence[Sample],
     prompts: Mapping[str, Prompt],
     root: Path,
     plan: ScorePlan,
     progress: Progress | None = None,
-    extractors: Extractors | None = None,
 ) -> ScoreResult:
     """Scores the pictures of `samples`, whose paths are relative to `root`.
 
     `prompts` maps prompt ids to prompts. Failed samples, and pictures that are missing, unreadable or not
     the recorded ones, are listed in `failed`, are in no score, and widen each mean's `if_failed`.
-    `progress(stage, done, total)` is told how far each stage is. `extractors` of an earlier call with the
-    same plan save loading their networks again. Raises InputError where the plan cannot be carried out.
+    `progress(stage, done, total)` is told how far each stage is. Raises InputError where the plan cannot be
+    carried out.
     """
-    extractors = extractors or extractors_for(plan, progress)
+    extractors = extractors_for(plan, progress)
     choice = choose_metrics(plan, extractors)
     unknown = next((s.prompt_id for s in samples if s.prompt_id not in prompts), None)
     if unknown is not None:
         raise InputError(f"a sample belongs to prompt {unknown!r}, which the bench does not have")
-    device = extractors.setting.device
-    builds = {
-        name: extractors.image(name)
-        for name in dict.fromkeys(e for metric in choice.metrics for e in metric.image_extractors)
-    }
-    notes = list(choice.notes)
-    reference = None
-    against = dict.fromkeys(e for m in choice.metrics if m.needs_reference for e in m.image_extractors)
-    if plan.reference is not None and against:
-        needed = [builds[name] for name in against]
-        reference, remarks = load_reference(
-            plan.reference, needed, device=device, progress=_stage(progress, "reference features")
-        )
-        notes += remarks
-    good = [s for s in samples if s.status == "ok"]
-    items = [Item(root / (s.path or ""), s.sha256) for s in good]
-    found = image_features(
-        items, list(builds.values()), device=device, progress=_stage(progress, "picture features")
-    )
-    scored = [good[place] for place in found.kept]
-    unreadable = {good[place].key: reason for place, reason in found.failed}
+    looked = look_at_pictures(samples, prompts, root, plan, choice.metrics, extractors, progress)
+    inputs, scored, unreadable = looked.inputs, looked.scored, looked.unreadable
+    notes = [*choice.notes, *looked.remarks]
     failed = tuple(_failure(s, unreadable) for s in samples if s.status != "ok" or s.key in unreadable)
-    if unreadable:
-        first, reason = next(iter(unreadable.items()))
-        where = next(s.path for s in good if s.key == first)
-        notes.append(f"{len(unreadable)} pictures could not be scored (first: {where}, {reason})")
-    inputs = _inputs(scored, prompts, extractors, builds, found.features, reference, plan.seed)
     scores: list[Score] = []
     rows: list[SampleScore] = []
     skipped = list(choice.skipped)
@@ -132,6 +122,45 @@ def score_samples(
         )
     passed = not (failed and plan.on_failure == "fail")
     return ScoreResult(tuple(scores), tuple(rows), tuple(notes), tuple(skipped), failed, truncated, passed)
+
+
+def look_at_pictures(
+    samples: Sequence[Sample],
+    prompts: Mapping[str, Prompt],
+    root: Path,
+    plan: ScorePlan,
+    metrics: Sequence[AnyMetric],
+    extractors: Extractors,
+    progress: Progress | None = None,
+) -> Looked:
+    """One pass over the good pictures, and the reference where a metric needs it. See `score_samples`."""
+    device = extractors.setting.device
+    builds = {
+        name: extractors.image(name)
+        for name in dict.fromkeys(e for metric in metrics for e in metric.image_extractors)
+    }
+    remarks: list[str] = []
+    reference = None
+    against = dict.fromkeys(e for m in metrics if m.needs_reference for e in m.image_extractors)
+    if plan.reference is not None and against:
+        needed = [builds[name] for name in against]
+        reference, remarks_on_it = load_reference(
+            plan.reference, needed, device=device, progress=_stage(progress, "reference features")
+        )
+        remarks += remarks_on_it
+    good = [s for s in samples if s.status == "ok"]
+    items = [Item(root / (s.path or ""), s.sha256) for s in good]
+    found = image_features(
+        items, list(builds.values()), device=device, progress=_stage(progress, "picture features")
+    )
+    scored = tuple(good[place] for place in found.kept)
+    unreadable = {good[place].key: reason for place, reason in found.failed}
+    if unreadable:
+        first, reason = next(iter(unreadable.items()))
+        where = next(s.path for s in good if s.key == first)
+        remarks.append(f"{len(unreadable)} pictures could not be scored (first: {where}, {reason})")
+    inputs = _inputs(scored, prompts, extractors, builds, found.features, reference, plan.seed)
+    return Looked(inputs, scored, unreadable, tuple(remarks))
 
 
 def seven_digits(value: float) -> float:
@@ -166,10 +195,14 @@ def _inputs(
     number = {prompt_id: i for i, prompt_id in enumerate(dict.fromkeys(s.prompt_id for s in scored))}
     identities = {name: extractor.identity for name, extractor in builds.items()}
 
-    def embed(name: str, texts: Sequence[str]) -> Vectors:
+    @cache
+    def embed_once(name: str, texts: tuple[str, ...]) -> Vectors:
         extractor = extractors.text(name)
         identities[f"text:{name}"] = extractor.text_identity
         return text_features(texts, extractor, device=extractors.setting.device)
+
+    def embed(name: str, texts: Sequence[str]) -> Vectors:
+        return embed_once(name, tuple(texts))
 
     return Inputs(
         features=features,
