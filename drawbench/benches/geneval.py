@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drawbench.benches.arguments import refuse
+from drawbench.benches.known_list import known_list
 from drawbench.errors import InputError
 from drawbench.options import BenchOptions
 from drawbench.prompt_files import Row
@@ -41,19 +42,15 @@ def load(argument: str = "", options: BenchOptions | None = None) -> Bench:
         )
     source = search.found.source
     prompts = tuple(_prompt(position, row, source) for position, row in enumerate(search.found.rows))
-    digest = _digest(prompts)
-    notices: tuple[str, ...] = ()
-    if digest != LIST_SHA256:
-        problem = f"{source} is not the original GenEval list ({len(prompts)} prompts)"
-        if options.strict:
-            raise InputError(f"{problem}; give the original evaluation_metadata.jsonl, or leave out --strict")
-        notices = (f"NOTICE: {problem}; scores are not comparable with those on the original.",)
-    return Bench(
-        name="geneval",
-        version=f"{'custom' if notices else 'original'}-{digest[:12]}",
-        prompts=prompts,
-        notices=notices,
-        source=source,
+    return known_list(
+        "geneval",
+        "GenEval",
+        "evaluation_metadata.jsonl",
+        prompts,
+        source,
+        digest=_digest(prompts),
+        original=LIST_SHA256,
+        strict=options.strict,
     )
 
 

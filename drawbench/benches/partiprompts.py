@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 
 from drawbench.benches.arguments import refuse
+from drawbench.benches.known_list import known_list
 from drawbench.errors import InputError
 from drawbench.options import BenchOptions
 from drawbench.prompt_files import Row
@@ -44,19 +45,15 @@ def load(argument: str = "", options: BenchOptions | None = None) -> Bench:
             f"or {WANTED.variable}"
         )
     prompts = _prompts(search.found.rows, search.found.source)
-    digest = _digest(prompts)
-    notices: tuple[str, ...] = ()
-    if digest != LIST_SHA256:
-        problem = f"{search.found.source} is not the original PartiPrompts list ({len(prompts)} prompts)"
-        if options.strict:
-            raise InputError(f"{problem}; give the original PartiPrompts.tsv, or leave out --strict")
-        notices = (f"NOTICE: {problem}; scores are not comparable with those on the original.",)
-    return Bench(
-        name="partiprompts",
-        version=f"{'custom' if notices else 'original'}-{digest[:12]}",
-        prompts=prompts,
-        notices=notices,
-        source=search.found.source,
+    return known_list(
+        "partiprompts",
+        "PartiPrompts",
+        "PartiPrompts.tsv",
+        prompts,
+        search.found.source,
+        digest=_digest(prompts),
+        original=LIST_SHA256,
+        strict=options.strict,
     )
 
 
