@@ -1,7 +1,7 @@
 """`imagen`: the built-in cascade. The only module of the harness that knows `imagen/`.
 
 Settings: `stages` is the size in pixels of the last stage that runs. `guidance_scale` is the base stage's,
-as in the paper's curves. Any other field of `imagen.cascade.StageSettings` (`steps`, `sampler`,
+as in the paper's curves. Any other field of `imagen.stage.StageSettings` (`steps`, `sampler`,
 `thresholding`, `percentile`, `aug_sigma`) holds for every stage it makes sense for; with a stage before it,
 as in `256.guidance_scale` or `64.steps`, for that one.
 """
@@ -19,7 +19,8 @@ from harness.models.settings import number
 from harness.types import Drawn, Failure, Request
 
 if TYPE_CHECKING:
-    from imagen.cascade import Cascade, StageSettings
+    from imagen.cascade import Cascade
+    from imagen.stage import StageSettings
 
 DEFAULT_PRESET = "mini"
 
@@ -90,7 +91,7 @@ class ImagenModel:
 
     def estimate_seconds(self, settings: Mapping[str, Any]) -> float | None:
         """Measured on one CPU core for the preset mini; not known for GPUs and other presets."""
-        from imagen.cascade import CPU_THREADS
+        from imagen.stage import CPU_THREADS
 
         stages = self._stage_settings(settings)
         if (
@@ -122,7 +123,7 @@ class ImagenModel:
 
     def _stage_settings(self, settings: Mapping[str, Any]) -> dict[int, StageSettings]:
         """Resolved settings as the cascade wants them. Raises InputError on values that make no sense."""
-        from imagen.cascade import StageSettings
+        from imagen.stage import StageSettings
 
         base = min(self._defaults)
         stages = {}

@@ -6,17 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from imagen.cascade import (
-    Cascade,
-    Stage,
-    StageSettings,
-    cascade_identity,
-    default_settings,
-    load_cascade,
-    stage_noise,
-    weights_path,
-)
+from imagen.cascade import Cascade, cascade_identity, default_settings, load_cascade, weights_path
 from imagen.presets import StageConfig, load_preset
+from imagen.stage import Stage, StageSettings, stage_noise
 from imagen.text import MiniLM
 from imagen.unet import EfficientUNet, UNetConfig
 
