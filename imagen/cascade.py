@@ -15,7 +15,7 @@ from torch import Tensor
 
 from imagen.checkpoint import file_hash, load_unet
 from imagen.lowres import to_uint8
-from imagen.presets import load_preset
+from imagen.presets import CASCADE_FILE, StageConfig, load_preset, preset_file, preset_names
 from imagen.stage import Stage, StageSettings, fixed_threads
 from imagen.text import MiniLM
 
@@ -34,10 +34,12 @@ class Drawn:
 
 def default_settings(preset: str = "mini") -> dict[int, StageSettings]:
     """The preset's own sampling settings, by stage size, smallest first."""
-    return {
-        size: StageSettings(stage.guidance_scale, stage.steps, stage.aug_sigma, stage.thresholding)
-        for size, stage in load_preset(preset).items()
-    }
+    return {size: stage_defaults(stage) for size, stage in load_preset(preset).items()}
+
+
+def stage_defaults(stage: StageConfig) -> StageSettings:
+    """One stage's own sampling settings."""
+    return StageSettings(stage.guidance_scale, stage.steps, stage.aug_sigma, stage.thresholding)
 
 
 class Cascade:
@@ -73,8 +75,25 @@ class Cascade:
 
 
 def weights_path(preset: str, size: int) -> Path:
-    """Where a preset's weights lie in this package."""
-    return Path(str(files("imagen") / "weights" / f"{preset}-{size}.safetensors"))
+    """Where a preset's weights lie: in this package, or beside the preset's file as SIZE.safetensors."""
+    if preset in preset_names():
+        return Path(str(files("imagen") / "weights" / f"{preset}-{size}.safetensors"))
+    return preset_file(preset).parent / f"{size}.safetensors"
+
+
+def _own_identity(preset: str, last_stage: int) -> dict[str, Any]:
+    """The name of a cascade; for one not of this package, what its weights leave open of each stage too."""
+    if preset in preset_names():
+        return {"name": f"imagen-{preset}"}
+    path = preset_file(preset).resolve()
+    return {
+        "name": f"imagen-{path.parent.name if path.name == CASCADE_FILE else path.stem}",
+        "stages": {
+            str(size): f"{stage.schedule} {stage.prediction}"
+            for size, stage in load_preset(preset).items()
+            if size <= last_stage
+        },
+    }
 
 
 def cascade_identity(preset: str, last_stage: int, device: str, dtype: str) -> dict[str, Any]:
@@ -90,7 +109,7 @@ def cascade_identity(preset: str, last_stage: int, device: str, dtype: str) -> d
     if missing:
         raise ValueError(f"weights missing: {', '.join(missing)}")
     return {
-        "name": f"imagen-{preset}",
+        **_own_identity(preset, last_stage),
         "version": VERSION,
         "weights": {str(size): file_hash(path) for size, path in paths.items()},
         "text_encoder": MiniLM.identity_of(),
@@ -99,11 +118,24 @@ def cascade_identity(preset: str, last_stage: int, device: str, dtype: str) -> d
     }
 
 
+def load_stage(path: Path, config: StageConfig, device: str, dtype: str) -> Stage:
+    """A trained stage. Raises ValueError when the weights are missing or were trained for another stage."""
+    unet, record = load_unet(path)
+    if unet.config != config.unet:
+        raise ValueError(f"{path} holds another network than the preset's {config.size} px stage")
+    trained = record.get("stage", {})
+    for name in ("size", "schedule", "prediction"):
+        wanted = getattr(config, name)
+        if trained.get(name, wanted) != wanted:
+            raise ValueError(f"{path} was trained for {name} {trained[name]}, the preset says {wanted}")
+    return Stage(config, unet, device, getattr(torch, dtype))
+
+
 def load_cascade(preset: str, last_stage: int, device: str = "cpu", dtype: str = "float32") -> Cascade:
-    """Loads the stages up to `last_stage` pixels. Raises ValueError as `cascade_identity` does."""
+    """Loads the stages up to `last_stage` pixels. Raises ValueError as the two above do."""
     identity = cascade_identity(preset, last_stage, device, dtype)
     stages = [
-        Stage(config, load_unet(weights_path(preset, size))[0], device, getattr(torch, dtype))
+        load_stage(weights_path(preset, size), config, device, dtype)
         for size, config in load_preset(preset).items()
         if size <= last_stage
     ]

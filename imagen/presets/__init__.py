@@ -1,14 +1,20 @@
-"""Cascades as data files. A preset names the U-Net of each stage and its sampling defaults."""
+"""Cascades as data files. A preset names the U-Net of each stage and its sampling defaults.
+
+A preset of one's own is a .toml file, or a folder that holds it as `cascade.toml`.
+"""
 
 from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from imagen.schedule import PREDICTIONS, SCHEDULES
 from imagen.unet import UNetConfig
+
+CASCADE_FILE: Final = "cascade.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +48,32 @@ def preset_names() -> list[str]:
     )
 
 
+def preset_file(name: str) -> Path:
+    """The file of a preset by its name, path, or folder. Raises ValueError where there is none."""
+    if name in preset_names():
+        return Path(str(files(__package__) / f"{name}.toml"))
+    path = Path(name)
+    if path.is_dir():
+        path /= CASCADE_FILE
+    if path.is_file():
+        return path
+    if path.suffix == ".toml":
+        raise ValueError(f"there is no preset file {path}")
+    raise ValueError(
+        f"unknown preset {name!r}: use one of {', '.join(preset_names())}, a .toml file or a folder with "
+        f"{CASCADE_FILE}"
+    )
+
+
 def load_preset(name: str) -> dict[int, StageConfig]:
     """Stages by size, smallest first. Raises ValueError for an unknown name or a malformed file."""
-    if name not in preset_names():
-        raise ValueError(f"unknown preset {name!r}: use one of {', '.join(preset_names())}")
-    content: dict[str, Any] = tomllib.loads((files(__package__) / f"{name}.toml").read_text("utf-8"))
-    stages = [
-        StageConfig(**{**stage, "unet": UNetConfig.from_dict(stage["unet"])})
-        for stage in content["stage"].values()
-    ]
+    path = preset_file(name)
+    try:
+        content: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        stages = [
+            StageConfig(**{**stage, "unet": UNetConfig.from_dict(stage["unet"])})
+            for stage in content["stage"].values()
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is no preset: {error or type(error).__name__}") from error
     return {stage.size: stage for stage in sorted(stages, key=lambda stage: stage.size)}
