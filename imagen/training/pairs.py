@@ -6,7 +6,6 @@ Decoding, rendering and text encoding inside the training loop would halve its s
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -102,14 +101,14 @@ def write_pairs(
     unfinished and is made again. Raises ValueError when the pairs run out early or do not fit together, and
     leaves nothing behind then.
     """
-    made = not folder.exists()
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     try:
         caption, captions = _write_pictures(pairs, n, folder / "pictures.npy", report)
     except ValueError:
         (folder / "pictures.npy").unlink(missing_ok=True)
-        if made:
-            shutil.rmtree(folder, ignore_errors=True)
+        for path in missing:
+            path.rmdir()
         raise
     states, offsets = _encode(captions, encoder, report)
     for name, array in (("caption", caption), ("offsets", offsets), ("states", states)):

@@ -100,9 +100,9 @@ def prepare(plan: Plan) -> None:
         store = PairStore.open(plan.data.folder)
         _check_origin(plan, store)
         check_sizes(plan.stage, plan.config, store.side)
-        plan.out.mkdir(parents=True, exist_ok=True)
     else:
         _make_pairs(plan)
+    plan.out.mkdir(parents=True, exist_ok=True)
     if plan.cascade is not None and not (plan.cascade / CASCADE_FILE).exists():
         plan.cascade.mkdir(parents=True, exist_ok=True)
         text = preset_file(plan.preset).read_text("utf-8")
@@ -116,7 +116,6 @@ def _make_pairs(plan: Plan) -> None:
     first = next(pairs)
     check_sizes(plan.stage, plan.config, len(first[0]))
     encoder = MiniLM()
-    plan.out.mkdir(parents=True, exist_ok=True)
     write_pairs(
         chain([first], pairs),
         plan.data.pairs,

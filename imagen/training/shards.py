@@ -50,8 +50,17 @@ def samples(path: str, tally: Tally) -> Iterator[tuple[str, dict[str, bytes]]]:
                     name, files = folder + slash + stem, {}
                 content = tar.extractfile(member)
                 files[extension.lower()] = content.read() if content else b""
+        if path.endswith(".tar") and not _closed(Path(path)):
+            raise tarfile.ReadError("no end of archive")
     except (tarfile.TarError, OSError, EOFError) as error:
         tally.note_broken(path, f"the shard breaks off: {error}")
         return
     if files:
         yield f"{path}/{name}", files
+
+
+def _closed(path: Path) -> bool:
+    """Whether a tar file ends with the empty block that its writer put there. `tarfile` does not mind."""
+    with path.open("rb") as file:
+        file.seek(-min(tarfile.BLOCKSIZE, path.stat().st_size), 2)
+        return not any(file.read())

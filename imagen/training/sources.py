@@ -135,8 +135,7 @@ def _beside(folder: Path, files: list[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name in files:
         text = (folder / name).with_suffix(".txt")
-        if text.is_file():
-            found[name] = _captions(text.read_text("utf-8", "replace"))
+        found[name] = _captions(text.read_text("utf-8", "replace")) if text.is_file() else []
     return found
 
 

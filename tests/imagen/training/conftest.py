@@ -1,63 +1,21 @@
 """A tiny stage, and a world of two captions that it learns in seconds."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from imagen.presets import StageConfig
 from imagen.text import MiniLM
 from imagen.training.pairs import Pair, PairStore, write_pairs
 from imagen.unet import UNetConfig
 
-PRESET = """
-[stage.16]
-size = 16
-schedule = "cosine"
-prediction = "v"
-guidance_scale = 2.0
-steps = 2
-[stage.16.unet]
-patch = 2
-channels = [16]
-blocks = [1]
-attention = ["cross"]
-embed_dim = 16
-text_width = 32
-text_layers = 1
-
-[stage.32]
-size = 32
-schedule = "linear"
-prediction = "x0"
-guidance_scale = 1.0
-steps = 2
-aug_sigma = 0.1
-[stage.32.unet]
-patch = 4
-channels = [16]
-blocks = [1]
-attention = ["cross"]
-lowres = true
-embed_dim = 16
-text_width = 32
-text_layers = 1
-"""
-
 
 @pytest.fixture(scope="session")
 def tiny() -> StageConfig:
     shape = UNetConfig(2, (16, 32), (1, 1), ("none", "cross"), embed_dim=32, text_width=32, text_layers=1)
     return StageConfig(16, "cosine", "v", 1.0, 4, shape)
-
-
-@pytest.fixture
-def preset(tmp_path: Path) -> Path:
-    """A preset file of one's own, with stages of 16 and 32 pixels."""
-    path = tmp_path / "own.toml"
-    path.write_text(PRESET)
-    return path
 
 
 def _two_colours(seed: int, size: int = 16) -> Iterator[Pair]:
@@ -83,7 +41,14 @@ def store(tmp_path_factory: pytest.TempPathFactory, minilm: MiniLM) -> PairStore
 def noise_store(tmp_path_factory: pytest.TempPathFactory, minilm: MiniLM) -> PairStore:
     """32 px pictures of noise, no two alike."""
     rng = np.random.default_rng(1)
-    pairs = [
-        (rng.integers(0, 256, (32, 32, 3)).astype(np.uint8), f"noise number {i % 5}") for i in range(40)
-    ]
+    pairs = [(rng.integers(0, 256, (32, 32, 3)).astype(np.uint8), f"noise number {i % 5}") for i in range(40)]
     return write_pairs(pairs, None, tmp_path_factory.mktemp("pairs") / "32", minilm, lambda *_: None)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """The networks here are so small that a second thread only waits for the first."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -129,4 +129,6 @@ def test_the_augmentation_level_is_each_samples_own_and_what_the_network_is_told
     small = shrink(pictures, 4).float() / 127.5 - 1
     upsampled = nn.functional.interpolate(small, size=(8, 8), mode="bilinear", align_corners=False)
     assert torch.allclose(unet.seen["lowres"], upsampled)
-    assert torch.allclose(unet.seen["z"], diffuse(pictures / 127.5 - 1, draws.noise, draws.log_snr), atol=1e-6)
+    assert torch.allclose(
+        unet.seen["z"], diffuse(pictures / 127.5 - 1, draws.noise, draws.log_snr), atol=1e-6
+    )

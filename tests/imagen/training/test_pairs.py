@@ -26,7 +26,12 @@ def test_data_without_a_number_is_taken_to_its_end_and_read_back(tmp_path: Path,
     pictures = rng.integers(0, 256, (1234, 4, 4, 3)).astype(np.uint8)
     reports: list[tuple[str, int, int | None]] = []
     store = write_pairs(
-        ((p, "x") for p in pictures), None, tmp_path / "p", minilm, lambda *r: reports.append(r), lambda: {"a": 1}
+        ((p, "x") for p in pictures),
+        None,
+        tmp_path / "p",
+        minilm,
+        lambda *r: reports.append(r),
+        lambda: {"a": 1},
     )
     assert np.array_equal(store.pictures, pictures)
     assert (store.about["a"], store.about["pairs"], store.side) == (1, 1234, 4)
