@@ -34,7 +34,8 @@ torch.set_num_threads(1)
 join("cpu")
 shape = UNetConfig(2, (16, 32), (1, 1), ("none", "cross"), embed_dim=32, text_width=32, text_layers=1)
 stage = StageConfig(16, "cosine", "v", 1.0, 4, shape)
-trainer = Trainer(stage, TrainConfig(**{CONFIG!r}), PairStore.open(Path(sys.argv[1])), Execution(accumulate=2))
+store = PairStore.open(Path(sys.argv[1]))
+trainer = Trainer(stage, TrainConfig(**{CONFIG!r}), store, Execution(accumulate=2))
 losses = [trainer.train_step().loss]
 gradient = torch.cat([p.grad.flatten() for p in trainer.unet.parameters() if p.grad is not None])
 losses += [trainer.train_step().loss for _ in range(2)]

@@ -1,4 +1,4 @@
-"""Sources, on real folders, shards and data sets made on the spot, with what real ones have wrong with them."""
+"""Sources: folders, shards and data sets made on the spot, with what real ones have wrong with them."""
 
 import io
 import json
