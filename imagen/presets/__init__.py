@@ -52,3 +52,14 @@ def load_preset(name: str) -> dict[int, StageConfig]:
         for stage in content["stage"].values()
     ]
     return {stage.size: stage for stage in sorted(stages, key=lambda stage: stage.size)}
+
+
+def preset_text_encoder(name: str) -> str:
+    """The text encoder that a preset's U-Nets were made for, by its name in `imagen.text`; MiniLM by default.
+
+    Raises ValueError for an unknown name.
+    """
+    if name not in preset_names():
+        raise ValueError(f"unknown preset {name!r}: use one of {', '.join(preset_names())}")
+    content = tomllib.loads((files(__package__) / f"{name}.toml").read_text("utf-8"))
+    return str(content.get("text_encoder", "minilm"))
