@@ -10,7 +10,7 @@ from PIL import Image
 
 from harness.engines import Engine, Outcome
 from harness.engines.local import describe
-from harness.models.capabilities import KnowsSize, Loads
+from harness.models.capabilities import KnowsSize, Loads, LooksAhead
 from harness.pictures import check_picture, encode_png
 from harness.plan import Plan
 from harness.progress import Progress
@@ -94,6 +94,8 @@ def generate_missing(
         if not tasks:
             continue
         if made == 0:
+            if isinstance(model, LooksAhead):
+                model.look_ahead([task.request for task in tasks])
             if isinstance(model, Loads):
                 model.load()
             before_first()

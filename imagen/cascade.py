@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
@@ -15,11 +15,18 @@ from torch import Tensor
 
 from imagen.checkpoint import file_hash, load_unet
 from imagen.lowres import to_uint8
-from imagen.presets import CASCADE_FILE, StageConfig, load_preset, preset_file, preset_names
+from imagen.presets import (
+    CASCADE_FILE,
+    StageConfig,
+    load_preset,
+    preset_file,
+    preset_names,
+    preset_text_encoder,
+)
 from imagen.stage import Stage, StageSettings, fixed_threads
-from imagen.text import MiniLM
+from imagen.text import EncoderFiles, PromptEncoder, TextPlaces, TokenStates, find_encoder
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Raised whenever a change of code changes pictures; part of the model's identity."""
 
 
@@ -42,10 +49,16 @@ def stage_defaults(stage: StageConfig) -> StageSettings:
     return StageSettings(stage.guidance_scale, stage.steps, stage.aug_sigma, stage.thresholding)
 
 
-class Cascade:
-    """A text encoder and the stages up to a size."""
+class Encodes(Protocol):
+    """Gives texts their states: an encoder, or `PromptEncoder` in front of one."""
 
-    def __init__(self, stages: Sequence[Stage], encoder: MiniLM, identity: dict[str, Any]) -> None:
+    def encode(self, texts: Sequence[str]) -> list[TokenStates]: ...
+
+
+class Cascade:
+    """What encodes texts, and the stages up to a size."""
+
+    def __init__(self, stages: Sequence[Stage], encoder: Encodes, identity: dict[str, Any]) -> None:
         self.stages, self.encoder, self._identity = tuple(stages), encoder, identity
 
     def identity(self) -> dict[str, Any]:
@@ -57,15 +70,15 @@ class Cascade:
     ) -> list[Drawn]:
         """One picture per text and seed, from the last of the loaded stages."""
         with fixed_threads():
-            return [self._draw(text, seed, settings) for text, seed in zip(texts, seeds, strict=True)]
+            encoded = self.encoder.encode(texts)
+            return [self._draw(text, seed, settings) for text, seed in zip(encoded, seeds, strict=True)]
 
-    def _draw(self, text: str, seed: int, settings: dict[int, StageSettings]) -> Drawn:
-        encoded = self.encoder.encode([text])[0]
-        notes = (f"prompt truncated: {encoded.truncated} tokens cut off",) if encoded.truncated else ()
+    def _draw(self, text: TokenStates, seed: int, settings: dict[int, StageSettings]) -> Drawn:
+        notes = (f"prompt truncated: {text.truncated} tokens cut off",) if text.truncated else ()
         picture: Tensor | None = None
         for stage in self.stages:
             size = stage.config.size
-            x0 = stage.sample(encoded, seed, settings[size], picture)
+            x0 = stage.sample(text, seed, settings[size], picture)
             if not bool(torch.isfinite(x0).all()):
                 return Drawn(None, f"the {size} px stage gave values that are not numbers", notes)
             picture = to_uint8(x0)
@@ -96,11 +109,15 @@ def _own_identity(preset: str, last_stage: int) -> dict[str, Any]:
     }
 
 
-def cascade_identity(preset: str, last_stage: int, device: str, dtype: str) -> dict[str, Any]:
+def cascade_identity(
+    preset: str, last_stage: int, device: str, dtype: str, text: TextPlaces | None = None
+) -> dict[str, Any]:
     """What `Cascade.identity` gives, computed without loading a network.
 
-    Raises ValueError for an unknown preset or stage, or missing weights.
+    `text` says where text encoders may lie. Raises ValueError for an unknown preset or stage, weights or a
+    text encoder that are missing, and a text encoder that is never run in `dtype` or does not fit the U-Nets.
     """
+    text = text or TextPlaces()
     sizes = list(load_preset(preset))
     if last_stage not in sizes:
         raise ValueError(f"{preset} has the stages {', '.join(map(str, sizes))}, not {last_stage}")
@@ -112,7 +129,7 @@ def cascade_identity(preset: str, last_stage: int, device: str, dtype: str) -> d
         **_own_identity(preset, last_stage),
         "version": VERSION,
         "weights": {str(size): file_hash(path) for size, path in paths.items()},
-        "text_encoder": MiniLM.identity_of(),
+        "text_encoder": _encoder_files(preset, text).identity(dtype, text.hashes),
         "device": device,
         "dtype": dtype,
     }
@@ -131,12 +148,47 @@ def load_stage(path: Path, config: StageConfig, device: str, dtype: str) -> Stag
     return Stage(config, unet, device, getattr(torch, dtype))
 
 
-def load_cascade(preset: str, last_stage: int, device: str = "cpu", dtype: str = "float32") -> Cascade:
-    """Loads the stages up to `last_stage` pixels. Raises ValueError as the two above do."""
-    identity = cascade_identity(preset, last_stage, device, dtype)
+def load_cascade(
+    preset: str,
+    last_stage: int,
+    device: str = "cpu",
+    dtype: str = "float32",
+    *,
+    prompts: Sequence[str] | None = None,
+    text: TextPlaces | None = None,
+) -> Cascade:
+    """Loads the stages up to `last_stage` pixels. Raises ValueError as `cascade_identity` and
+    `load_stage` do.
+
+    `prompts` are those to come: they are encoded first, and the encoder is freed before the U-Nets load.
+    Another prompt still works, at the price of loading the encoder again. None: prompts come one by one, so
+    the encoder stays.
+    """
+    identity = cascade_identity(preset, last_stage, device, dtype, text)
+    encoder = PromptEncoder(
+        _encoder_files(preset, text or TextPlaces()),
+        device=device,
+        dtype=dtype,
+        places=text,
+        keep=prompts is None,
+    )
+    with fixed_threads():
+        encoder.prepare(prompts or ())
     stages = [
         load_stage(weights_path(preset, size), config, device, dtype)
         for size, config in load_preset(preset).items()
         if size <= last_stage
     ]
-    return Cascade(stages, MiniLM(), identity)
+    return Cascade(stages, encoder, identity)
+
+
+def _encoder_files(preset: str, text: TextPlaces) -> EncoderFiles:
+    name = preset_text_encoder(preset)
+    found = find_encoder(name, text.folders)
+    for size, stage in load_preset(preset).items():
+        if stage.unet.text_dim != found.dim:
+            raise ValueError(
+                f"{preset}: the stage of {size} pixels reads {stage.unet.text_dim} numbers a token, {name} "
+                f"gives {found.dim}: name a text encoder that fits in the preset"
+            )
+    return found

@@ -54,6 +54,9 @@ def _parser() -> _Parser:
     data.add_argument("--data", default=SCENES, help="MODULE:FUNCTION, folder:, webdataset: or datasets:")
     data.add_argument("--data-args", type=json.loads, default={}, help="JSON object of its arguments")
     data.add_argument("--pairs", type=int, help="how many pairs to put on disk; default: all, where they end")
+    data.add_argument(
+        "--encoders", type=Path, action="append", help="a folder where the text encoder may lie"
+    )
     data.add_argument("--pairs-folder", type=Path, help="default: OUT/pairs")
     learning = parser.add_argument_group("what is learnt")
     learning.add_argument(
@@ -95,7 +98,8 @@ def _plan(args: argparse.Namespace, device: str) -> Plan:
     stage = choose_stage(args.preset, args.stage)
     config = _config(args, stage)
     check_precision(config.precision, device)
-    data = Data(args.data, args.data_args, args.pairs, args.pairs_folder or args.out / "pairs")
+    folder = args.pairs_folder or args.out / "pairs"
+    data = Data(args.data, args.data_args, args.pairs, folder, tuple(args.encoders or ()))
     execution = Execution(own_device(device), args.accumulate, args.compile)
     return Plan(args.preset, stage, config, execution, data, args.init, args.out, args.cascade)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from drawbench.types import Prompt
+from harness.types import Request
 
 
 @runtime_checkable
@@ -26,6 +27,15 @@ class ReadsPrompts(Protocol):
 
     def read_prompts(self, prompts: Sequence[Prompt]) -> None:
         """Called once, before `identity`. Raises InputError where the prompts cannot be served."""
+        ...
+
+
+@runtime_checkable
+class LooksAhead(Protocol):
+    """Can use what it will be asked, such as by encoding all prompts while no other network is loaded."""
+
+    def look_ahead(self, requests: Sequence[Request]) -> None:
+        """Called once, before `load`, with all requests that are missing. Others may follow all the same."""
         ...
 
 

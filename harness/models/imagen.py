@@ -11,9 +11,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drawbench.errors import InputError
+from drawbench.sources import cache_dir
 from harness.models.registry import ModelOptions
 from harness.models.settings import number
 from harness.types import Drawn, Failure, Request
@@ -21,6 +23,7 @@ from harness.types import Drawn, Failure, Request
 if TYPE_CHECKING:
     from imagen.cascade import Cascade
     from imagen.stage import StageSettings
+    from imagen.text import TextPlaces
 
 DEFAULT_PRESET = "mini"
 
@@ -44,6 +47,8 @@ class ImagenModel:
             raise InputError(f"imagen: {error}") from error
         self._device, self._dtype = _choose_device(options.device, options.dtype)
         self._last_stage = max(self._defaults)
+        self._text = _text_places(options.weights)
+        self._prompts: list[str] | None = None
         self._cascade: Cascade | None = None
 
     def resolve_settings(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -71,12 +76,16 @@ class ImagenModel:
         from imagen.cascade import cascade_identity
 
         try:
-            return cascade_identity(self._preset, self._last_stage, self._device, self._dtype)
+            return cascade_identity(self._preset, self._last_stage, self._device, self._dtype, self._text)
         except (OSError, ValueError) as error:
             raise InputError(f"imagen: {error}") from error
 
+    def look_ahead(self, requests: Sequence[Request]) -> None:
+        """Takes down the prompts, so that `load` encodes them all before it reads the U-Nets."""
+        self._prompts = [request.prompt.text for request in requests]
+
     def load(self) -> None:
-        """Reads the weights."""
+        """Encodes the prompts that are known, and reads the weights."""
         self._loaded()
 
     def picture_size(self, settings: Mapping[str, Any]) -> tuple[int, int]:
@@ -116,7 +125,14 @@ class ImagenModel:
             from imagen.cascade import load_cascade
 
             try:
-                self._cascade = load_cascade(self._preset, self._last_stage, self._device, self._dtype)
+                self._cascade = load_cascade(
+                    self._preset,
+                    self._last_stage,
+                    self._device,
+                    self._dtype,
+                    prompts=self._prompts,
+                    text=self._text,
+                )
             except (OSError, ValueError) as error:
                 raise InputError(f"imagen: cannot load preset {self._preset!r}: {error}") from error
         return self._cascade
@@ -179,6 +195,19 @@ def _like(name: str, value: Any, default: Any) -> Any:
 def _evaluations(stage: StageSettings) -> int:
     """Networks' evaluations for one picture: guidance needs a second one at every step."""
     return stage.steps * (1 if stage.guidance_scale == 1 else 2)
+
+
+def _text_places(weights: Path | None) -> TextPlaces:
+    """Text encoders are looked for where other weights are; their states go to the user's cache."""
+    from imagen.text import TextPlaces
+
+    given = os.environ.get("DRAWBENCH_WEIGHTS")
+    folders = [weights, Path(given).expanduser() if given else None]
+    try:
+        cache = cache_dir()
+    except InputError:  # a user without a home folder has no cache
+        return TextPlaces(tuple(folder for folder in folders if folder))
+    return TextPlaces(tuple(folder for folder in [*folders, cache / "weights"] if folder), cache / "text")
 
 
 def _choose_device(device: str, dtype: str) -> tuple[str, str]:

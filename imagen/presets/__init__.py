@@ -67,13 +67,28 @@ def preset_file(name: str) -> Path:
 
 def load_preset(name: str) -> dict[int, StageConfig]:
     """Stages by size, smallest first. Raises ValueError for an unknown name or a malformed file."""
-    path = preset_file(name)
+    content = _content(name)
     try:
-        content: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
         stages = [
             StageConfig(**{**stage, "unet": UNetConfig.from_dict(stage["unet"])})
             for stage in content["stage"].values()
         ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is no preset: {error or type(error).__name__}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"preset {name} is malformed: {error or type(error).__name__}") from error
     return {stage.size: stage for stage in sorted(stages, key=lambda stage: stage.size)}
+
+
+def preset_text_encoder(name: str) -> str:
+    """The text encoder that a preset's U-Nets were made for, by its name in `imagen.text`; MiniLM by default.
+
+    Raises ValueError for an unknown name.
+    """
+    return str(_content(name).get("text_encoder", "minilm"))
+
+
+def _content(name: str) -> dict[str, Any]:
+    path = preset_file(name)
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} is no preset: {error}") from error

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imagen.checkpoint import replace_atomically
-from imagen.text import MiniLM
+from imagen.text import TextEncoder
 
 Pair = tuple[NDArray[np.uint8], str]
 Report = Callable[[str, int, int | None], None]
@@ -91,7 +91,7 @@ def write_pairs(
     pairs: Iterable[Pair],
     n: int | None,
     folder: Path,
-    encoder: MiniLM,
+    encoder: TextEncoder,
     report: Report,
     about: Callable[[], dict[str, Any]] = dict,
 ) -> PairStore:
@@ -116,7 +116,7 @@ def write_pairs(
     meta: dict[str, Any] = {
         **about(),
         "pairs": len(caption),
-        "encoder": encoder.identity_of(encoder.folder),
+        "encoder": encoder.identity(),
         "captions": captions,
     }
     temporary = folder / "meta.tmp"
@@ -173,7 +173,7 @@ def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> int:
 
 
 def _encode(
-    captions: list[str], encoder: MiniLM, report: Report, batch: int = 256
+    captions: list[str], encoder: TextEncoder, report: Report, batch: int = 256
 ) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
     """States of all captions end to end, and where each begins. Batched by length: little is padded."""
     order = sorted(range(len(captions)), key=lambda i: len(captions[i]))

@@ -9,8 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from imagen.presets import CASCADE_FILE, StageConfig, load_preset, preset_file
-from imagen.text import MiniLM
+from imagen.presets import CASCADE_FILE, StageConfig, load_preset, preset_file, preset_text_encoder
+from imagen.text import find_encoder, load_encoder
 from imagen.training.config import TrainConfig
 from imagen.training.pairs import PairStore, write_pairs
 from imagen.training.record import check_folder, make_record
@@ -23,6 +23,7 @@ from imagen.training.trainer import Execution, check_sizes, check_split
 class Data:
     """Where pairs come from and where they are kept; `pairs` None takes all.
 
+    `encoders` are folders in which the text encoder may lie, beside the places where it is looked for anyway.
     Raises ValueError where the data has no end and no number says how much of it to take.
     """
 
@@ -30,6 +31,7 @@ class Data:
     arguments: Mapping[str, Any]
     pairs: int | None
     folder: Path
+    encoders: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.arguments, dict):
@@ -70,8 +72,9 @@ class Plan:
 
     @property
     def origin(self) -> dict[str, Any]:
-        """Where the pairs come from."""
-        return self.data.origin(self.stage.size, self.config.seed)
+        """Where the pairs come from, and what encoded their captions."""
+        made = self.data.origin(self.stage.size, self.config.seed)
+        return {**made, "text_encoder": preset_text_encoder(self.preset)}
 
     @property
     def record(self) -> dict[str, Any]:
@@ -115,7 +118,12 @@ def _make_pairs(plan: Plan) -> None:
     pairs = open_pairs(plan.data.spec, plan.stage.size, plan.config.seed, plan.data.arguments, tally)
     first = next(pairs)
     check_sizes(plan.stage, plan.config, len(first[0]))
-    encoder = MiniLM()
+    name = preset_text_encoder(plan.preset)
+    encoder = load_encoder(find_encoder(name, plan.data.encoders), plan.execution.device.type)
+    if encoder.dim != plan.stage.unet.text_dim:
+        raise ValueError(
+            f"the stage reads {plan.stage.unet.text_dim} numbers a token, {name} gives {encoder.dim}"
+        )
     write_pairs(
         chain([first], pairs),
         plan.data.pairs,

@@ -160,6 +160,24 @@ def test_input_error_of_the_model_ends_the_run_and_keeps_what_is_done(tmp_path: 
     assert [r.prompt.id for r in model.asked] == ["p3", "p4", "p5"]
 
 
+def test_a_model_that_looks_ahead_sees_what_is_missing_before_it_loads(tmp_path: Path) -> None:
+    class Foresighted(MoodyModel):
+        seen: tuple[str, ...] = ()
+
+        def look_ahead(self, requests: Sequence[Request]) -> None:
+            assert self.loaded == 0
+            self.seen += tuple(request.prompt.id for request in requests)
+
+    carry_out(MoodyModel(), plan_of(["ok"] * 2), tmp_path)
+    model = Foresighted()
+    carry_out(model, plan_of(["ok"] * 4), tmp_path)
+    assert model.seen == ("p2", "p3")
+    assert model.loaded == 1
+    done = Foresighted()
+    carry_out(done, plan_of(["ok"] * 4), tmp_path)
+    assert done.seen == ()
+
+
 def test_a_finished_run_asks_for_nothing_and_loads_nothing(tmp_path: Path) -> None:
     plan = plan_of(["ok", "black", "raises"])
     first = carry_out(MoodyModel(), plan, tmp_path)

@@ -1,15 +1,19 @@
 """The cascade, on small random networks built on the spot, and on the shipped weights."""
 
+import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+import imagen.cascade
+import imagen.text.prompts
 from imagen.cascade import Cascade, cascade_identity, default_settings, load_cascade, weights_path
-from imagen.presets import StageConfig, load_preset
+from imagen.presets import StageConfig, load_preset, preset_text_encoder
 from imagen.stage import Stage, StageSettings, stage_noise
-from imagen.text import MiniLM
+from imagen.text import MiniLM, TextPlaces
 from imagen.unet import EfficientUNet, UNetConfig
 
 TEXTS = ["a red car", "two blue birds above a green boat in the snow", "x " * 300]
@@ -152,3 +156,61 @@ def test_identity_names_weights_encoder_and_number_type() -> None:
     assert identity["text_encoder"].startswith("all-MiniLM-L6-v2:")
     assert identity["dtype"] == "float32"
     assert Path(weights_path("mini", 64)).name == "mini-64.safetensors"
+
+
+def test_the_preset_names_the_text_encoder() -> None:
+    assert preset_text_encoder("mini") == "minilm"
+    with pytest.raises(ValueError, match="unknown preset 'huge'"):
+        preset_text_encoder("huge")
+
+
+def test_a_text_encoder_that_does_not_fit_or_is_not_there_is_refused(
+    encoder_folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    name = f"t5:{encoder_folders['t5']}"
+    monkeypatch.setattr(imagen.cascade, "preset_text_encoder", lambda preset: name)
+    with pytest.raises(ValueError, match=r"stage of 64 pixels reads 768 numbers a token, t5:.* gives 32"):
+        cascade_identity("mini", 64, "cpu", "float32")
+    monkeypatch.setattr(imagen.cascade, "preset_text_encoder", lambda preset: "t5-base")
+    with pytest.raises(ValueError, match=r"text encoder google/t5-v1_1-base is not in .*hf download"):
+        cascade_identity("mini", 64, "cpu", "float32", TextPlaces((tmp_path,)))
+
+
+def test_the_encoder_is_gone_before_the_unets_load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """And the pictures are those of a cascade that keeps it, with a cache or without."""
+    references: list[weakref.ref[object]] = []
+    alive_at_load: list[int] = []
+    load_encoder, load_unet = imagen.text.prompts.load_encoder, imagen.cascade.load_unet
+
+    def watched_encoder(*arguments: Any) -> Any:
+        encoder = load_encoder(*arguments)
+        references.extend([weakref.ref(encoder), weakref.ref(encoder.model)])
+        return encoder
+
+    def watched_unet(path: Path) -> Any:
+        alive_at_load.append(sum(reference() is not None for reference in references))
+        return load_unet(path)
+
+    monkeypatch.setattr(imagen.text.prompts, "load_encoder", watched_encoder)
+    monkeypatch.setattr(imagen.cascade, "load_unet", watched_unet)
+    settings = {64: StageSettings(3.0, 2)}
+    pictures = []
+    for prompts, text in (
+        (TEXTS, TextPlaces(cache=tmp_path)),
+        (TEXTS, TextPlaces(cache=tmp_path)),
+        (TEXTS[:1], None),
+        (None, None),
+    ):
+        loaded = len(references)
+        cascade = load_cascade("mini", 64, prompts=prompts, text=text)
+        pictures.append(cascade.generate(TEXTS, SEEDS, settings))
+        assert len(references) - loaded == (0 if len(pictures) == 2 else 4 if len(prompts or ()) == 1 else 2)
+        assert all(reference() is None for reference in references) == (prompts is not None)
+    assert alive_at_load == [0, 0, 0, 0]
+    for other in pictures[1:]:
+        for one, two in zip(pictures[0], other, strict=True):
+            assert one.image is not None
+            assert np.array_equal(one.image, two.image)
+            assert one.notes == two.notes
+    assert "truncated" in pictures[1][2].notes[0]

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -29,6 +30,12 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         torch.nn.init.normal_(parameter, std=0.05)
     save_weights(folder / "mini-64.safetensors", unet.state_dict(), config, {})
     return folder
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DRAWBENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 @pytest.fixture
@@ -142,6 +149,45 @@ def test_pictures_notes_and_failures() -> None:
     assert isinstance(broken, Failure)
     assert broken.status == "nan"
     assert "64 px stage" in broken.reason
+
+
+@pytest.mark.usefixtures("random_weights")
+def test_prompts_are_encoded_ahead_into_the_users_cache(
+    own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead, alone = model(), model()
+    settings = ahead.resolve_settings({"stages": 64, "steps": 1})
+    alone.resolve_settings(settings)
+    asked = [Request(Prompt(str(i), f"{i} red cars"), 0, i, settings) for i in range(3)]
+    ahead.look_ahead(asked)
+    ahead.load()
+    assert {path.name for path in (own_cache / "text").rglob("states.*")} == {"states.pack", "states.index"}
+
+    def refuse(*arguments: object) -> None:
+        raise AssertionError("a text encoder was loaded")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("imagen.text.prompts.load_encoder", refuse)
+        drawn = ahead.generate(asked)
+    monkeypatch.setenv("DRAWBENCH_CACHE", str(own_cache / "other"))
+    for one, two in zip(drawn, alone.generate(asked), strict=True):
+        assert isinstance(one, Drawn)
+        assert isinstance(two, Drawn)
+        assert np.array_equal(one.picture, two.picture)
+
+
+def test_a_text_encoder_that_is_missing_is_one_line_with_the_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("DRAWBENCH_WEIGHTS", str(tmp_path / "mine"))
+    monkeypatch.setattr(imagen.cascade, "preset_text_encoder", lambda preset: "t5-xxl")
+    one = model()
+    one.resolve_settings({"stages": 64})
+    with pytest.raises(InputError, match=r"imagen: text encoder google/t5-v1_1-xxl is not in") as raised:
+        one.identity()
+    assert f"{tmp_path / 'mine'}, {tmp_path / 'cache' / 'weights'}" in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.usefixtures("random_weights")

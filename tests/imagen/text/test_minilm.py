@@ -1,3 +1,6 @@
+import shutil
+from pathlib import Path
+
 import torch
 
 from imagen.text import MAX_TOKENS, MiniLM
@@ -31,3 +34,20 @@ def test_long_text_keeps_its_end_token_and_says_what_was_cut(minilm: MiniLM) -> 
     assert torch.allclose(
         text.states[-1, :384].norm(), minilm.encode(["word"])[0].states[-1, :384].norm(), rtol=0.2
     )
+
+
+def test_states_are_the_embedding_layer_beside_the_last(minilm: MiniLM) -> None:
+    from transformers import AutoModel, AutoTokenizer
+
+    batch = AutoTokenizer.from_pretrained(minilm.folder)("a red car", return_tensors="pt")
+    with torch.no_grad():
+        out = AutoModel.from_pretrained(minilm.folder).float().eval()(**batch, output_hidden_states=True)
+    expected = torch.cat([out.hidden_states[0], out.last_hidden_state], dim=-1)[0]
+    torch.testing.assert_close(minilm.encode(["a red car"])[0].states, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_a_copy_elsewhere_is_the_same_encoder(minilm: MiniLM, tmp_path: Path) -> None:
+    copy = MiniLM(Path(shutil.copytree(minilm.folder, tmp_path / "copy")))
+    assert copy.folder == tmp_path / "copy"
+    assert copy.identity() == minilm.identity()
+    assert torch.equal(copy.encode(["a red car"])[0].states, minilm.encode(["a red car"])[0].states)
