@@ -133,9 +133,15 @@ def minilm() -> MiniLM:
     return MiniLM()
 
 
+@pytest.fixture(scope="session")
+def tiny_cascade_text() -> str:
+    """A preset of one's own, with stages of 16, 64 and 256 pixels."""
+    return TINY_CASCADE
+
+
 @pytest.fixture
-def tiny_cascade(tmp_path: Path) -> Path:
-    """A preset file of one's own, with stages of 16, 64 and 256 pixels."""
+def tiny_cascade(tmp_path: Path, tiny_cascade_text: str) -> Path:
+    """Its file."""
     path = tmp_path / "own.toml"
-    path.write_text(TINY_CASCADE)
+    path.write_text(tiny_cascade_text)
     return path
