@@ -80,7 +80,8 @@ def paper_config(lowres: bool) -> dict[str, Any]:
 
     Adafactor for the base and Adam for super-resolution, 1e-4 after 10,000 steps of warm-up and a cosine to
     the end, no weight decay, 2.5 million steps of 2,048 pictures, plain weights of the squared error in the
-    noise. The moving average's 0.9999 and float32 are ours: the paper tells neither.
+    noise. The paper tells neither the moving average's decay, nor number formats, nor how its augmentation
+    level in 0..1 becomes noise: 0.9999, float32, and a noise-to-signal ratio of up to 1 are ours.
     """
     return {
         "steps": 2_500_000,

@@ -22,7 +22,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tiny_cascade_text: str) -> 
     for stage in (16, 64, 256):
         train(
             [
-                *("--preset", str(root / "preset.toml"), "--stage", str(stage), "--out", str(root / f"{stage}")),
+                *(
+                    "--preset",
+                    str(root / "preset.toml"),
+                    "--stage",
+                    str(stage),
+                    "--out",
+                    str(root / f"{stage}"),
+                ),
                 *("--cascade", str(root / "my-cascade"), "--pairs", "4", "--steps", "2", "--batch", "4"),
                 *("--samples", "0", "--threads", "1", "--data-args", SCENES if stage == 256 else "{}"),
             ]
@@ -58,7 +65,9 @@ def test_another_process_is_another_identity_and_refused_by_the_weights(folder: 
     (other / "cascade.toml").write_text(text.replace('prediction = "v"', 'prediction = "eps"'))
     changed = cascade_identity(str(other), 16, "cpu", "float32")
     assert changed != cascade_identity(str(folder), 16, "cpu", "float32")
-    with pytest.raises(ValueError, match=r"16\.safetensors was trained for prediction v, the preset says eps"):
+    with pytest.raises(
+        ValueError, match=r"16\.safetensors was trained for prediction v, the preset says eps"
+    ):
         load_cascade(str(other), 16)
     (other / "cascade.toml").write_text(text.replace("channels = [16]", "channels = [32]"))
     with pytest.raises(ValueError, match="holds another network than the preset's 16 px stage"):

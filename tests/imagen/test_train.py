@@ -67,7 +67,7 @@ def test_a_run_writes_weights_record_log_curve_and_samples(
     flags: Flags, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    main(flags(tensorboard=True))
+    main(flags())
     unet, record = load_unet(out / "weights.safetensors")
     assert unet.config.channels == (16,)
     assert (record["step"], record["pictures_seen"]) == (4, 16)
@@ -76,7 +76,7 @@ def test_a_run_writes_weights_record_log_curve_and_samples(
     assert record["pairs"]["left_out"] == {"used": 9, "broken": 1, "without_caption": 0, "enlarged": 0}
     assert [step for step, _ in losses(out)] == [2, 4]
     assert sorted(p.name for p in out.iterdir()) == [
-        *("config.json", "loss.jsonl", "loss.png", "pairs", "samples", "state.pt", "tensorboard"),
+        *("config.json", "loss.jsonl", "loss.png", "pairs", "samples", "state.pt"),
         "weights.safetensors",
     ]
     with Image.open(out / "samples" / "0000004.png") as sheet:
@@ -84,6 +84,12 @@ def test_a_run_writes_weights_record_log_curve_and_samples(
     told = capsys.readouterr().err
     assert "1 pictures could not be read: 9.png" in told
     assert "4/4 loss" in told
+
+
+def test_tensorboard_is_written_beside_the_rest(flags: Flags, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    main(flags(tensorboard=True, samples=1, steps=1))
+    assert any((tmp_path / "out" / "tensorboard").iterdir())
 
 
 def test_a_longer_run_goes_on_and_both_starts_are_recorded(flags: Flags, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_picture_is_turned_upright_and_one_cut_short_is_refused() -> None:
     assert upright.shape == (16, 8, 3)
     assert upright[:8].min() == 255
     assert upright[8:].max() == 0
-    with pytest.raises(ValueError, match=r"truncated|broken|cannot"):
+    with pytest.raises(ValueError, match=r"(?i)truncated"):
         decode(buffer.getvalue()[:60])
     with pytest.raises(ValueError, match="cannot identify"):
         decode(b"no picture")
