@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from imagen.layers import Attention, TextConditioner
+from imagen.layers import Attention
+from imagen.text_conditioning import TextConditioner
 from imagen.unet import EfficientUNet, UNetConfig
 
 TINY = UNetConfig(
