@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from imagen.measure import TEXT_TOKENS, Measures, measure
-from imagen.presets import StageConfig, load_preset, preset_names
+from imagen.presets import StageConfig, load_preset, preset_names, preset_text_encoder
 from imagen.unet import UNetConfig
 
 _measure = functools.cache(measure)  # presets that include others share their stages
@@ -33,7 +33,7 @@ def describe_json(names: Sequence[str]) -> dict[str, Any]:
     for name in names:
         described[name] = {
             str(size): {
-                "text_encoder": stage.text_encoder,
+                "text_encoder": preset_text_encoder(name),
                 "schedule": stage.schedule,
                 "prediction": stage.prediction,
                 "unet": stage.unet.to_dict(),
@@ -96,7 +96,7 @@ def _levels(config: UNetConfig, size: int) -> list[dict[str, Any]]:
 def _table(name: str, size: int, stage: StageConfig, counted: Measures) -> str:
     config = stage.unet
     shares = ", ".join(f"{share} {part / counted.total:.1%}" for share, part in counted.parameters.items())
-    use = f"{config.conditioning} conditioning, {stage.text_encoder} of {config.text_dim}"
+    use = f"{config.conditioning} conditioning, {preset_text_encoder(name)} of {config.text_dim}"
     rows = [
         ("network", f"{config.kind} U-Net, {use}, {stage.schedule} schedule, predicts {stage.prediction}"),
         ("parameters", f"{_parameters(counted.total)} ({shares})"),

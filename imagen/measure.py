@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
@@ -53,7 +55,9 @@ def measure(config: UNetConfig, size: int) -> Measures:
             tokens, pooled = unet.encode_text(states, mask)
         z, level = torch.empty(1, 3, size, size), torch.empty(1)
         lowres = {"lowres": z, "aug_log_snr": level} if config.lowres else {}
-        with PeakMemory() as memory, FlopCounterMode(display=False) as step:
+        with FlopCounterMode(display=False) as step:
+            unet(z, level, tokens, pooled, mask, **lowres)
+        with PeakMemory() as memory, FusedAttention():
             unet(z, level, tokens, pooled, mask, **lowres)
     return Measures(
         size,
@@ -95,6 +99,16 @@ def parameter_shares(unet: UNet) -> dict[str, int]:
             case nn.GroupNorm():
                 take("normalisation", module)
     return shares
+
+
+class FusedAttention(TorchFunctionMode):
+    """Attention without its matrix, as fused kernels run it; the meta device has none and would build it."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is F.scaled_dot_product_attention:
+            query, _, value = args[:3]
+            return query.new_empty((*query.shape[:-1], value.shape[-1]))
+        return func(*args, **(kwargs or {}))
 
 
 class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]

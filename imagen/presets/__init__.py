@@ -16,8 +16,7 @@ class StageConfig:
     """One stage of a cascade: its network, noise schedule and sampling defaults.
 
     `size` in pixels; `guidance_scale` 1 is off; `aug_sigma` is the noise-to-signal ratio put on the
-    low-resolution picture, 0 for the base stage; `text_encoder` names what made the states it was trained on.
-    Raises ValueError on values that make no sense.
+    low-resolution picture, 0 for the base stage.
     """
 
     size: int
@@ -28,7 +27,6 @@ class StageConfig:
     unet: UNetConfig
     aug_sigma: float = 0.0
     thresholding: str = "dynamic"
-    text_encoder: str = "minilm"
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
@@ -48,23 +46,31 @@ def load_preset(name: str) -> dict[int, StageConfig]:
     """Stages by size, smallest first. Raises ValueError for an unknown name or a malformed file.
 
     A preset has tables `[stage.SIZE]` of its own, or takes over other presets' stages with `include`.
-    `text_encoder` holds for all its stages.
     """
-    if name not in preset_names():
-        raise ValueError(f"unknown preset {name!r}: use one of {', '.join(preset_names())}")
-    content: dict[str, Any] = tomllib.loads((files(__package__) / f"{name}.toml").read_text("utf-8"))
-    included = [load_preset(other) for other in content.get("include", [])]
-    own = [_stage(name, content, values) for values in content.get("stage", {}).values()]
-    stages = [stage for preset in included for stage in preset.values()] + own
+    content = _content(name)
+    try:
+        stages = [
+            StageConfig(**{**stage, "unet": UNetConfig.from_dict(stage["unet"])})
+            for stage in content.get("stage", {}).values()
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"preset {name} is malformed: {error}") from error
+    for other in content.get("include", []):
+        stages.extend(load_preset(other).values())
     if not stages:
         raise ValueError(f"preset {name} has no stages")
     return {stage.size: stage for stage in sorted(stages, key=lambda stage: stage.size)}
 
 
-def _stage(preset: str, content: dict[str, Any], values: dict[str, Any]) -> StageConfig:
-    """One `[stage.SIZE]` table. Raises ValueError when it is malformed."""
-    common = {"text_encoder": content["text_encoder"]} if "text_encoder" in content else {}
-    try:
-        return StageConfig(**{**common, **values, "unet": UNetConfig.from_dict(values["unet"])})
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"preset {preset} is malformed: {error}") from error
+def preset_text_encoder(name: str) -> str:
+    """The text encoder that all of a preset's U-Nets were made for; MiniLM by default.
+
+    Raises ValueError for an unknown preset.
+    """
+    return str(_content(name).get("text_encoder", "minilm"))
+
+
+def _content(name: str) -> dict[str, Any]:
+    if name not in preset_names():
+        raise ValueError(f"unknown preset {name!r}: use one of {', '.join(preset_names())}")
+    return tomllib.loads((files(__package__) / f"{name}.toml").read_text("utf-8"))
