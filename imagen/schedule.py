@@ -30,7 +30,7 @@ def linear_log_snr(t: Tensor) -> Tensor:
     return (-torch.log(torch.expm1(integral.clamp(min=1e-6)))).clamp(-LIMIT, LIMIT)
 
 
-PREDICTIONS: Final = ("x0", "v")
+PREDICTIONS: Final = ("eps", "x0", "v")
 SCHEDULES: Final[dict[str, Schedule]] = {"cosine": cosine_log_snr, "linear": linear_log_snr}
 
 
@@ -46,13 +46,16 @@ def diffuse(x0: Tensor, noise: Tensor, log_snr: Tensor) -> Tensor:
 
 
 def to_x0(raw: Tensor, z: Tensor, log_snr: Tensor, prediction: str) -> Tensor:
-    """x0 from a network's raw output: x0 itself, or alpha * z - sigma * v (Salimans & Ho 2022, appendix D).
+    """x0 from a network's raw output: x0 itself, (z - sigma * eps) / alpha (Saharia et al. 2022, appendix A),
+    or alpha * z - sigma * v (Salimans & Ho 2022, appendix D).
 
     raw, z: (B, C, H, W); log_snr: (B,). v = alpha * noise - sigma * x0.
     """
     if prediction == "x0":
         return raw
     alpha, sigma = alpha_sigma(log_snr[:, None, None, None])
+    if prediction == "eps":
+        return (z - sigma * raw) / alpha
     return alpha * z - sigma * raw
 
 

@@ -23,7 +23,7 @@ from imagen.samplers import SAMPLERS
 from imagen.schedule import SCHEDULES, time_grid, to_x0
 from imagen.text import TokenStates
 from imagen.thresholding import METHODS, threshold
-from imagen.unet import EfficientUNet
+from imagen.unet import UNet
 
 CPU_THREADS: Final = 2
 """Threads of every network on a CPU, however many cores there are: sums split otherwise round otherwise."""
@@ -81,7 +81,7 @@ def stage_noise(seed: int, stage: int, purpose: str, shape: tuple[int, ...]) -> 
 class Stage:
     """One trained U-Net with its schedule, ready to sample."""
 
-    def __init__(self, config: StageConfig, unet: EfficientUNet, device: str, dtype: torch.dtype) -> None:
+    def __init__(self, config: StageConfig, unet: UNet, device: str, dtype: torch.dtype) -> None:
         self.config, self.device, self.dtype = config, torch.device(device), dtype
         self.unet = unet.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -29,7 +29,7 @@ from imagen.lowres import aug_log_snr, condition, shrink, to_signed
 from imagen.presets import StageConfig, load_preset
 from imagen.schedule import SCHEDULES, diffuse, to_x0
 from imagen.text import MiniLM
-from imagen.unet import EfficientUNet
+from imagen.unet import UNet, build_unet
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def loss_weight(log_snr: Tensor, gamma: float) -> Tensor:
 
 
 def loss_of_batch(
-    unet: EfficientUNet,
+    unet: UNet,
     stage: StageConfig,
     config: TrainConfig,
     pictures: Tensor,
@@ -106,7 +106,7 @@ class Trainer:
     def __init__(self, stage: StageConfig, config: TrainConfig, store: PairStore) -> None:
         torch.manual_seed(config.seed)
         self.stage, self.config, self.store = stage, config, store
-        self.unet = EfficientUNet(stage.unet).to(memory_format=torch.channels_last)
+        self.unet = build_unet(stage.unet).to(memory_format=torch.channels_last)
         self.average = {k: v.detach().clone() for k, v in self.unet.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
             self.unet.parameters(), config.lr, betas=(0.9, 0.99), weight_decay=config.weight_decay, fused=True

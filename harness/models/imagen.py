@@ -31,6 +31,16 @@ DEFAULT_PRESET = "mini"
 _CORE_SECONDS = {64: 0.016, 256: 0.04, 1024: 0.3}
 
 
+def describe_presets(names: Sequence[str], as_json: bool) -> str:
+    """What the built-in presets' networks are and cost. Raises InputError for an unknown preset."""
+    from imagen.describe import describe
+
+    try:
+        return describe(names, as_json)
+    except ValueError as error:
+        raise InputError(f"imagen: {error}") from error
+
+
 class ImagenModel:
     """Draws with `imagen.cascade`. `imagen:PRESET` chooses a preset other than mini.
 

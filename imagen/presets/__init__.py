@@ -43,23 +43,34 @@ def preset_names() -> list[str]:
 
 
 def load_preset(name: str) -> dict[int, StageConfig]:
-    """Stages by size, smallest first. Raises ValueError for an unknown name or a malformed file."""
-    if name not in preset_names():
-        raise ValueError(f"unknown preset {name!r}: use one of {', '.join(preset_names())}")
-    content: dict[str, Any] = tomllib.loads((files(__package__) / f"{name}.toml").read_text("utf-8"))
-    stages = [
-        StageConfig(**{**stage, "unet": UNetConfig.from_dict(stage["unet"])})
-        for stage in content["stage"].values()
-    ]
+    """Stages by size, smallest first. Raises ValueError for an unknown name or a malformed file.
+
+    A preset has tables `[stage.SIZE]` of its own, or takes over other presets' stages with `include`.
+    """
+    content = _content(name)
+    try:
+        stages = [
+            StageConfig(**{**stage, "unet": UNetConfig.from_dict(stage["unet"])})
+            for stage in content.get("stage", {}).values()
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"preset {name} is malformed: {error}") from error
+    for other in content.get("include", []):
+        stages.extend(load_preset(other).values())
+    if not stages:
+        raise ValueError(f"preset {name} has no stages")
     return {stage.size: stage for stage in sorted(stages, key=lambda stage: stage.size)}
 
 
 def preset_text_encoder(name: str) -> str:
-    """The text encoder that a preset's U-Nets were made for, by its name in `imagen.text`; MiniLM by default.
+    """The text encoder that all of a preset's U-Nets were made for; MiniLM by default.
 
-    Raises ValueError for an unknown name.
+    Raises ValueError for an unknown preset.
     """
+    return str(_content(name).get("text_encoder", "minilm"))
+
+
+def _content(name: str) -> dict[str, Any]:
     if name not in preset_names():
         raise ValueError(f"unknown preset {name!r}: use one of {', '.join(preset_names())}")
-    content = tomllib.loads((files(__package__) / f"{name}.toml").read_text("utf-8"))
-    return str(content.get("text_encoder", "minilm"))
+    return tomllib.loads((files(__package__) / f"{name}.toml").read_text("utf-8"))
