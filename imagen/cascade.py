@@ -34,10 +34,7 @@ class Drawn:
 
 def default_settings(preset: str = "mini") -> dict[int, StageSettings]:
     """The preset's own sampling settings, by stage size, smallest first."""
-    return {
-        size: StageSettings(stage.guidance_scale, stage.steps, stage.aug_sigma, stage.thresholding)
-        for size, stage in load_preset(preset).items()
-    }
+    return {size: StageSettings.of(stage) for size, stage in load_preset(preset).items()}
 
 
 class Encodes(Protocol):

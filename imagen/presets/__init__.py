@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -15,8 +16,8 @@ from imagen.unet import UNetConfig
 class StageConfig:
     """One stage of a cascade: its network, noise schedule and sampling defaults.
 
-    `size` in pixels; `guidance_scale` 1 is off; `aug_sigma` is the noise-to-signal ratio put on the
-    low-resolution picture, 0 for the base stage.
+    `size` in pixels; `aug_sigma` is 0 for the base stage; `guidance_scale` and all else that is not the
+    network's are the defaults of the fields of the same names of `imagen.stage.StageSettings`.
     """
 
     size: int
@@ -27,6 +28,10 @@ class StageConfig:
     unet: UNetConfig
     aug_sigma: float = 0.0
     thresholding: str = "dynamic"
+    percentile: float = 99.5
+    sampler: str = "dpm++2m"
+    stochasticity: float = 0.0
+    guidance_interval: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
