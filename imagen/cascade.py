@@ -15,7 +15,13 @@ from torch import Tensor
 
 from imagen.checkpoint import file_hash, load_unet
 from imagen.lowres import to_uint8
-from imagen.presets import load_preset, preset_text_encoder
+from imagen.presets import (
+    CASCADE_FILE,
+    load_preset,
+    preset_file,
+    preset_names,
+    preset_text_encoder,
+)
 from imagen.stage import Stage, StageSettings, fixed_threads
 from imagen.text import EncoderFiles, PromptEncoder, TextPlaces, TokenStates, find_encoder
 
@@ -76,8 +82,25 @@ class Cascade:
 
 
 def weights_path(preset: str, size: int) -> Path:
-    """Where a preset's weights lie in this package."""
-    return Path(str(files("imagen") / "weights" / f"{preset}-{size}.safetensors"))
+    """Where a preset's weights lie: in this package, or beside the preset's file as SIZE.safetensors."""
+    if preset in preset_names():
+        return Path(str(files("imagen") / "weights" / f"{preset}-{size}.safetensors"))
+    return preset_file(preset).parent / f"{size}.safetensors"
+
+
+def _own_identity(preset: str, last_stage: int) -> dict[str, Any]:
+    """The name of a cascade; for one not of this package, what its weights leave open of each stage too."""
+    if preset in preset_names():
+        return {"name": f"imagen-{preset}"}
+    path = preset_file(preset).resolve()
+    return {
+        "name": f"imagen-{path.parent.name if path.name == CASCADE_FILE else path.stem}",
+        "stages": {
+            str(size): f"{stage.schedule} {stage.prediction}"
+            for size, stage in load_preset(preset).items()
+            if size <= last_stage
+        },
+    }
 
 
 def cascade_identity(
@@ -97,13 +120,26 @@ def cascade_identity(
     if missing:
         raise ValueError(f"weights missing: {', '.join(missing)}")
     return {
-        "name": f"imagen-{preset}",
+        **_own_identity(preset, last_stage),
         "version": VERSION,
         "weights": {str(size): file_hash(path) for size, path in paths.items()},
         "text_encoder": _encoder_files(preset, text).identity(dtype, text.hashes),
         "device": device,
         "dtype": dtype,
     }
+
+
+def load_stage(path: Path, config: StageConfig, device: str, dtype: str) -> Stage:
+    """A trained stage. Raises ValueError when the weights are missing or were trained for another stage."""
+    unet, record = load_unet(path)
+    if unet.config != config.unet:
+        raise ValueError(f"{path} holds another network than the preset's {config.size} px stage")
+    trained = record.get("stage", {})
+    for name in ("size", "schedule", "prediction"):
+        wanted = getattr(config, name)
+        if trained.get(name, wanted) != wanted:
+            raise ValueError(f"{path} was trained for {name} {trained[name]}, the preset says {wanted}")
+    return Stage(config, unet, device, getattr(torch, dtype))
 
 
 def load_cascade(
@@ -115,7 +151,8 @@ def load_cascade(
     prompts: Sequence[str] | None = None,
     text: TextPlaces | None = None,
 ) -> Cascade:
-    """Loads the stages up to `last_stage` pixels. Raises ValueError as `cascade_identity` does.
+    """Loads the stages up to `last_stage` pixels. Raises ValueError as `cascade_identity` and
+    `load_stage` do.
 
     `prompts` are those to come: they are encoded first, and the encoder is freed before the U-Nets load.
     Another prompt still works, at the price of loading the encoder again. None: prompts come one by one, so
@@ -132,7 +169,7 @@ def load_cascade(
     with fixed_threads():
         encoder.prepare(prompts or ())
     stages = [
-        Stage(config, load_unet(weights_path(preset, size))[0], device, getattr(torch, dtype))
+        load_stage(weights_path(preset, size), config, device, dtype)
         for size, config in load_preset(preset).items()
         if size <= last_stage
     ]

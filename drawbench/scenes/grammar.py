@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -182,16 +183,40 @@ def _draw(rng: np.random.Generator, kind: Kind) -> Scene:
     return Scene((first, second), background=background)
 
 
-def sample_scene(rng: np.random.Generator, split: Split = "train") -> Scene:
-    """A random scene of the split: its kind by MIXTURE, then scenes of that kind until one fits.
+def mixture_of(shares: Mapping[str, float] | None) -> tuple[tuple[Kind, float], ...]:
+    """Kinds and their shares, in MIXTURE's order; None is MIXTURE itself, a kind left out has none.
 
-    "train" never yields a held-out scene, "test" yields nothing else. Raises InputError for another split.
+    Raises InputError for an unknown kind, a share below 0, or shares that do not add up to 1.
+    """
+    if shares is None:
+        return MIXTURE
+    kinds: tuple[Kind, ...] = get_args(Kind)
+    unknown = [kind for kind in shares if kind not in kinds]
+    if unknown:
+        raise InputError(f"unknown kind of scene {unknown[0]!r}; known: {', '.join(kinds)}")
+    for kind, share in shares.items():
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
+            raise InputError(f"the share of {kind!r} must be a number in 0..1, not {share!r}")
+    total = math.fsum(shares.values())
+    if abs(total - 1) > 1e-6:
+        raise InputError(f"the shares of the kinds must add up to 1, not {total:g}")
+    return tuple((kind, float(shares[kind])) for kind in kinds if shares.get(kind))
+
+
+def sample_scene(
+    rng: np.random.Generator, split: Split = "train", mixture: Mapping[str, float] | None = None
+) -> Scene:
+    """A random scene of the split: its kind by `mixture`, then scenes of that kind until one fits.
+
+    `mixture` maps kinds to shares, MIXTURE when None (see `mixture_of`). "train" never yields a held-out
+    scene, "test" yields nothing else. Raises InputError for another split or a mixture that is none.
     """
     if split not in ("train", "test"):
         raise InputError(f"unknown split {split!r}; choose train or test")
+    shares = mixture_of(mixture)
     place = rng.random()
-    kind = MIXTURE[-1][0]
-    for name, share in MIXTURE:
+    kind = shares[-1][0]
+    for name, share in shares:
         if place < share:
             kind = name
             break

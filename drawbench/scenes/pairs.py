@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
@@ -33,10 +33,16 @@ class Spec:
     captions: tuple[str, ...]
 
 
-def spec(seed: int, index: int, split: Split = "train", captions_per_picture: int = 1) -> Spec:
+def spec(
+    seed: int,
+    index: int,
+    split: Split = "train",
+    captions_per_picture: int = 1,
+    mixture: Mapping[str, float] | None = None,
+) -> Spec:
     """Example number `index` of the stream `seed`: a pure function, so any worker can make any part."""
     rng = np.random.default_rng([seed, index, 0 if split == "train" else 1])
-    scene = sample_scene(rng, split)
+    scene = sample_scene(rng, split, mixture)
     numbers = [int(rng.random() * 2**32) for _ in range(2 + captions_per_picture)]
     return Spec(scene, numbers[0], numbers[1], tuple(caption(scene, n) for n in numbers[2:]))
 
@@ -56,10 +62,15 @@ def draw(example: Spec, size: int, crop: int | None = None) -> NDArray[np.uint8]
 
 
 def training_specs(
-    seed: int, split: Split = "train", captions_per_picture: int = 1, start: int = 0, step: int = 1
+    seed: int,
+    split: Split = "train",
+    captions_per_picture: int = 1,
+    start: int = 0,
+    step: int = 1,
+    mixture: Mapping[str, float] | None = None,
 ) -> Iterator[Spec]:
     """Examples start, start + step, ... of stream `seed`, without end and undrawn."""
-    return (spec(seed, index, split, captions_per_picture) for index in itertools.count(start, step))
+    return (spec(seed, index, split, captions_per_picture, mixture) for index in itertools.count(start, step))
 
 
 def training_pairs(
@@ -70,14 +81,16 @@ def training_pairs(
     captions_per_picture: int = 1,
     start: int = 0,
     step: int = 1,
+    mixture: Mapping[str, float] | None = None,
 ) -> Iterator[tuple[NDArray[np.uint8], str]]:
     """Endless (picture, caption), deterministic in `seed`.
 
     Pictures are (size, size, 3) uint8, or (crop, crop, 3) cut at random from a picture of `size`. With
     captions_per_picture > 1 each picture comes that many times in a row, with other wordings. Workers
-    share a stream by `start=worker, step=workers`. No scene of split "train" is ever held out.
+    share a stream by `start=worker, step=workers`. `mixture` gives the kinds of scenes other shares than
+    the world's, as in {"single": 0.5, "relation": 0.5}. No scene of split "train" is ever held out.
     """
-    for example in training_specs(seed, split, captions_per_picture, start, step):
+    for example in training_specs(seed, split, captions_per_picture, start, step, mixture):
         picture = draw(example, size, crop)
         for text in example.captions:
             yield picture, text

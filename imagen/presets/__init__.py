@@ -1,4 +1,7 @@
-"""Cascades as data files. A preset names the U-Net of each stage and its sampling defaults."""
+"""Cascades as data files. A preset names the U-Net of each stage and its sampling defaults.
+
+A preset of one's own is a .toml file, or a folder that holds it as `cascade.toml`.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,13 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from imagen.schedule import PREDICTIONS, SCHEDULES
 from imagen.unet import UNetConfig
+
+CASCADE_FILE: Final = "cascade.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,23 @@ def preset_names() -> list[str]:
     )
 
 
+def preset_file(name: str) -> Path:
+    """The file of a preset by its name, path, or folder. Raises ValueError where there is none."""
+    if name in preset_names():
+        return Path(str(files(__package__) / f"{name}.toml"))
+    path = Path(name)
+    if path.is_dir():
+        path /= CASCADE_FILE
+    if path.is_file():
+        return path
+    if path.suffix == ".toml":
+        raise ValueError(f"there is no preset file {path}")
+    raise ValueError(
+        f"unknown preset {name!r}: use one of {', '.join(preset_names())}, a .toml file or a folder with "
+        f"{CASCADE_FILE}"
+    )
+
+
 def load_preset(name: str) -> dict[int, StageConfig]:
     """Stages by size, smallest first. Raises ValueError for an unknown name or a malformed file.
 
@@ -58,8 +81,8 @@ def load_preset(name: str) -> dict[int, StageConfig]:
             StageConfig(**{**stage, "unet": UNetConfig.from_dict(stage["unet"])})
             for stage in content.get("stage", {}).values()
         ]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"preset {name} is malformed: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"preset {name} is malformed: {error or type(error).__name__}") from error
     for other in content.get("include", []):
         stages.extend(load_preset(other).values())
     if not stages:
@@ -76,6 +99,8 @@ def preset_text_encoder(name: str) -> str:
 
 
 def _content(name: str) -> dict[str, Any]:
-    if name not in preset_names():
-        raise ValueError(f"unknown preset {name!r}: use one of {', '.join(preset_names())}")
-    return tomllib.loads((files(__package__) / f"{name}.toml").read_text("utf-8"))
+    path = preset_file(name)
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} is no preset: {error}") from error

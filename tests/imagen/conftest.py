@@ -14,6 +14,57 @@ from imagen.stage import Stage
 from imagen.text import MiniLM
 from imagen.unet import EfficientUNet, UNetConfig
 
+TINY_CASCADE = """
+[stage.16]
+size = 16
+schedule = "cosine"
+prediction = "v"
+guidance_scale = 2.0
+steps = 2
+[stage.16.unet]
+patch = 2
+channels = [16]
+blocks = [1]
+attention = ["cross"]
+embed_dim = 16
+text_width = 32
+text_layers = 1
+
+[stage.64]
+size = 64
+schedule = "linear"
+prediction = "x0"
+guidance_scale = 1.0
+steps = 2
+aug_sigma = 0.1
+[stage.64.unet]
+patch = 4
+channels = [16]
+blocks = [1]
+attention = ["cross"]
+lowres = true
+embed_dim = 16
+text_width = 32
+text_layers = 1
+
+[stage.256]
+size = 256
+schedule = "linear"
+prediction = "x0"
+guidance_scale = 1.0
+steps = 2
+aug_sigma = 0.1
+[stage.256.unet]
+patch = 4
+channels = [16]
+blocks = [1]
+attention = ["cross"]
+lowres = true
+embed_dim = 16
+text_width = 32
+text_layers = 1
+"""
+
 FAMILIES = ("t5", "bert", "clip")
 SYMBOLS = string.ascii_lowercase + string.digits + string.punctuation
 
@@ -103,3 +154,17 @@ def tiny_stages() -> dict[int, Stage]:
         config = StageConfig(size, "cosine", prediction, 1.0, 2, shape)
         stages[size] = Stage(config, unet.eval().requires_grad_(False), "cpu", torch.float32)
     return stages
+
+
+@pytest.fixture(scope="session")
+def tiny_cascade_text() -> str:
+    """A preset of one's own, with stages of 16, 64 and 256 pixels."""
+    return TINY_CASCADE
+
+
+@pytest.fixture
+def tiny_cascade(tmp_path: Path, tiny_cascade_text: str) -> Path:
+    """Its file."""
+    path = tmp_path / "own.toml"
+    path.write_text(tiny_cascade_text)
+    return path

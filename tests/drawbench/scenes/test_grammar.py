@@ -22,7 +22,7 @@ from drawbench.scenes import (
     scene_from_dict,
     scene_to_dict,
 )
-from drawbench.scenes.grammar import MIXTURE
+from drawbench.scenes.grammar import MIXTURE, mixture_of
 
 
 def sampled(split: str, n: int, seed: int = 0) -> list[Scene]:
@@ -90,6 +90,17 @@ HELD_OUT_COLOURS = {
 }
 
 
+def test_a_mixture_of_ones_own_sets_the_kinds_and_the_worlds_own_changes_nothing() -> None:
+    rng = np.random.default_rng(0)
+    kinds = Counter(
+        sample_scene(rng, mixture={"relation": 0.75, "pair": 0.25, "text": 0.0}).kind for _ in range(2000)
+    )
+    assert set(kinds) == {"relation", "pair"}
+    assert kinds["relation"] / 2000 == pytest.approx(0.75, abs=0.03)
+    rng = np.random.default_rng(5)
+    assert [sample_scene(rng, mixture=dict(MIXTURE)) for _ in range(50)] == sampled("train", 50, 5)
+
+
 def test_the_mixture_of_kinds_holds_in_both_splits() -> None:
     for split, n in (("train", 4000), ("test", 1500)):
         shares = Counter(s.kind for s in sampled(split, n))
@@ -126,6 +137,11 @@ def test_sampling_is_deterministic() -> None:
         (lambda: Scene((Thing("car"),), word="FOX"), "unknown word 'FOX'"),
         (lambda: Scene((Thing("car"), Thing("dog")), word="HI"), "one single thing or none"),
         (lambda: sample_scene(np.random.default_rng(0), "dev"), "unknown split 'dev'"),  # type: ignore[arg-type]
+        (lambda: mixture_of({"single": 0.5, "crowd": 0.5}), "unknown kind of scene 'crowd'"),
+        (lambda: mixture_of({"single": 1.5, "pair": -0.5}), "share of 'single' must be a number"),
+        (lambda: mixture_of({"single": float("nan")}), "share of 'single' must be a number"),
+        (lambda: mixture_of({"single": 0.5, "pair": 0.4}), "must add up to 1, not 0.9"),
+        (lambda: mixture_of({}), "must add up to 1, not 0"),
         (lambda: scene_from_dict({"things": [{"colour": "red"}]}), "not a scene"),
         (lambda: scene_from_dict({"things": 3}), "not a scene"),
     ],

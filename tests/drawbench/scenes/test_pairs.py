@@ -40,6 +40,15 @@ def test_no_training_example_is_held_out_and_every_test_example_is() -> None:
     assert all(held_out(e.scene) for e in itertools.islice(training_specs(0, "test"), 200))
 
 
+def test_a_mixture_reaches_the_pairs() -> None:
+    got = itertools.islice(training_specs(0, mixture={"counting": 1.0}), 50)
+    assert {e.scene.kind for e in got} == {"counting"}
+    texts = [text for _, text in take(5, seed=0, size=32, mixture={"counting": 1.0})]
+    assert texts == [e.captions[0] for e in itertools.islice(training_specs(0, mixture={"counting": 1.0}), 5)]
+    with pytest.raises(InputError, match="unknown kind"):
+        next(training_pairs(0, 32, mixture={"crowds": 1.0}))
+
+
 def test_several_captions_come_with_one_picture() -> None:
     got = take(6, seed=0, size=64, captions_per_picture=3)
     assert np.array_equal(got[0][0], got[2][0])

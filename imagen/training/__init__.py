@@ -1,0 +1,1 @@
+"""Training one stage of a cascade: data, objective, optimiser, loop and what it writes as it goes."""
