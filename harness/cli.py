@@ -114,10 +114,23 @@ def ls(
     return FINE
 
 
+def describe(
+    presets: Annotated[
+        list[str] | None, typer.Argument(metavar="PRESET", help="All, in one line each, without it.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> int:
+    """Shows what a preset of the built-in model is and costs: parameters, arithmetic, memory, levels."""
+    from harness.models.imagen import describe_presets
+
+    print(describe_presets(presets or (), as_json))
+    return FINE
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line `drawbench`; returns its exit status."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    for command in (run, score, control, report, ls):
+    for command in (run, score, control, report, ls, describe):
         app.command()(command)
     return run_app(app, arguments, "drawbench")
 

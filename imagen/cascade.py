@@ -17,7 +17,6 @@ from imagen.checkpoint import file_hash, load_unet
 from imagen.lowres import to_uint8
 from imagen.presets import (
     CASCADE_FILE,
-    StageConfig,
     load_preset,
     preset_file,
     preset_names,
@@ -41,12 +40,7 @@ class Drawn:
 
 def default_settings(preset: str = "mini") -> dict[int, StageSettings]:
     """The preset's own sampling settings, by stage size, smallest first."""
-    return {size: stage_defaults(stage) for size, stage in load_preset(preset).items()}
-
-
-def stage_defaults(stage: StageConfig) -> StageSettings:
-    """One stage's own sampling settings."""
-    return StageSettings(stage.guidance_scale, stage.steps, stage.aug_sigma, stage.thresholding)
+    return {size: StageSettings.of(stage) for size, stage in load_preset(preset).items()}
 
 
 class Encodes(Protocol):

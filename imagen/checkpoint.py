@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from imagen.unet import EfficientUNet, UNetConfig
+from imagen.unet import UNet, UNetConfig, build_unet
 
 
 def replace_atomically(temporary: Path, target: Path) -> None:
@@ -47,7 +47,7 @@ def save_weights(
     replace_atomically(temporary, path)
 
 
-def load_unet(path: Path) -> tuple[EfficientUNet, dict[str, Any]]:
+def load_unet(path: Path) -> tuple[UNet, dict[str, Any]]:
     """A U-Net in float32 and evaluation mode, and its training metadata.
 
     Raises ValueError when the file is missing, is no such file, or does not fit its own description.
@@ -58,8 +58,9 @@ def load_unet(path: Path) -> tuple[EfficientUNet, dict[str, Any]]:
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}
             weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        unet = EfficientUNet(UNetConfig.from_dict(json.loads(header["unet"])))
-        unet.load_state_dict(weights)
+        with torch.device("meta"):  # no time is spent on initial values that are thrown away
+            unet = build_unet(UNetConfig.from_dict(json.loads(header["unet"])))
+        unet.load_state_dict(weights, assign=True)
     except Exception as error:
         raise ValueError(f"{path} holds no usable weights: {error}") from error
     return unet.eval().requires_grad_(False), json.loads(header["training"])

@@ -39,23 +39,57 @@ def alpha_sigma(log_snr: Tensor) -> tuple[Tensor, Tensor]:
     return torch.sigmoid(log_snr).sqrt(), torch.sigmoid(-log_snr).sqrt()
 
 
+def alpha_sigma_at(log_snr: float) -> tuple[float, float]:
+    """`alpha_sigma` in Python floats, for samplers: no step waits for a device."""
+    return math.sqrt(1 / (1 + math.exp(-log_snr))), math.sqrt(1 / (1 + math.exp(log_snr)))
+
+
 def diffuse(x0: Tensor, noise: Tensor, log_snr: Tensor) -> Tensor:
     """z at the given log-SNR. x0, noise: (B, C, H, W); log_snr: (B,)."""
     alpha, sigma = alpha_sigma(log_snr[:, None, None, None])
     return alpha * x0 + sigma * noise
 
 
-def to_x0(raw: Tensor, z: Tensor, log_snr: Tensor, prediction: str) -> Tensor:
-    """x0 from a network's raw output: x0 itself, the noise, or v (Salimans & Ho 2022, appendix D).
+def target(x0: Tensor, noise: Tensor, log_snr: Tensor, prediction: str) -> Tensor:
+    """What a network of this prediction should give: the noise, x0, or v = alpha * noise - sigma * x0.
 
-    raw, z: (B, C, H, W); log_snr: (B,). v = alpha * noise - sigma * x0.
+    x0, noise: (B, C, H, W), the ones that z was made of; log_snr: (B,). In float32 at least. Raises
+    ValueError for an unknown prediction.
     """
+    x0, noise = _full(x0), _full(noise)
+    if prediction == "x0":
+        return x0
+    if prediction == "eps":
+        return noise
+    if prediction == "v":
+        alpha, sigma = alpha_sigma(log_snr[:, None, None, None])
+        return alpha * noise - sigma * x0
+    raise ValueError(f"unknown prediction {prediction!r}: use one of {', '.join(PREDICTIONS)}")
+
+
+def to_x0(raw: Tensor, z: Tensor, log_snr: Tensor, prediction: str) -> Tensor:
+    """x0 from a network's raw output; the inverse of `target` at the same z.
+
+    eps: (z - sigma * raw) / alpha (appendix A); v: alpha * z - sigma * raw (Salimans & Ho 2022, appendix D).
+    raw, z: (B, C, H, W); log_snr: (B,). In float32 at least. Raises ValueError for an unknown prediction, and
+    for a raw output that has not the shape of z, as one with channels for a learned variance would.
+    """
+    if raw.shape != z.shape:
+        raise ValueError(f"the network gave {tuple(raw.shape)} where z is {tuple(z.shape)}; they must agree")
+    raw, z = _full(raw), _full(z)
     if prediction == "x0":
         return raw
     alpha, sigma = alpha_sigma(log_snr[:, None, None, None])
     if prediction == "eps":
         return (z - sigma * raw) / alpha
-    return alpha * z - sigma * raw
+    if prediction == "v":
+        return alpha * z - sigma * raw
+    raise ValueError(f"unknown prediction {prediction!r}: use one of {', '.join(PREDICTIONS)}")
+
+
+def _full(x: Tensor) -> Tensor:
+    """Half precision to float32; float32 and float64 stay."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def time_grid(schedule: Schedule, steps: int) -> list[float]:

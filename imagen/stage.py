@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, fields
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
-from imagen.guidance import classifier_free
+from imagen.guidance import CLASSIFIER_FREE, RULES, check_interval, classifier_free, inside
 from imagen.lowres import aug_log_snr, condition
 from imagen.presets import StageConfig
-from imagen.samplers import SAMPLERS
+from imagen.samplers import SAMPLERS, Denoiser, evaluated_log_snrs, make_sampler
 from imagen.schedule import SCHEDULES, time_grid, to_x0
 from imagen.text import TokenStates
-from imagen.thresholding import METHODS, threshold
-from imagen.unet import EfficientUNet
+from imagen.thresholding import METHODS, check_dynamic, threshold
+from imagen.unet import UNet
 
 CPU_THREADS: Final = 2
 """Threads of every network on a CPU, however many cores there are: sums split otherwise round otherwise."""
@@ -40,13 +40,25 @@ def fixed_threads() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+ONLY_WITH: Final[dict[str, tuple[str, str]]] = {
+    "eta": ("sampler", "ddim"),
+    "stochasticity": ("sampler", "ancestral"),
+    "percentile": ("thresholding", "dynamic"),
+    "threshold_cap": ("thresholding", "dynamic"),
+}
+"""Fields that only one choice in another makes use of. Elsewhere they must keep their defaults, or a setting
+that changes no picture would pass for one that does."""
+
+
 @dataclass(frozen=True, slots=True)
 class StageSettings:
     """How one stage samples. Raises ValueError on values that make no sense.
 
-    `guidance_scale`: weight of classifier-free guidance, 1 is off; `steps`: evaluations of the network;
-    `thresholding`: none, static or dynamic with `percentile`; `aug_sigma`: noise-to-signal ratio put on the
-    low-resolution picture.
+    `guidance_scale`: weight of classifier-free guidance, 1 is off, under the rule named `guidance_rule`;
+    `guidance_interval`: the log-SNRs between which guidance acts, None for all of them; `steps`: of the
+    sampler; `eta` (ddim) and `stochasticity` (ancestral): share of fresh noise in a step, in [0, 1];
+    `thresholding`: none, static or dynamic with `percentile` and perhaps `threshold_cap`; `aug_sigma`:
+    noise-to-signal ratio put on the low-resolution picture.
     """
 
     guidance_scale: float
@@ -55,6 +67,11 @@ class StageSettings:
     thresholding: str = "dynamic"
     percentile: float = 99.5
     sampler: str = "dpm++2m"
+    threshold_cap: float | None = None
+    eta: float = 0.0
+    stochasticity: float = 0.0
+    guidance_interval: tuple[float, float] | None = None
+    guidance_rule: str = CLASSIFIER_FREE
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.guidance_scale) or self.guidance_scale < 0:
@@ -63,12 +80,43 @@ class StageSettings:
             raise ValueError(f"steps must be at least 1, got {self.steps}")
         if not math.isfinite(self.aug_sigma) or self.aug_sigma < 0:
             raise ValueError(f"aug_sigma must be a number >= 0, got {self.aug_sigma}")
-        if self.thresholding not in METHODS:
-            raise ValueError(f"unknown thresholding {self.thresholding!r}: use one of {', '.join(METHODS)}")
-        if not 0 < self.percentile <= 100:
-            raise ValueError(f"percentile must be in (0, 100], got {self.percentile}")
-        if self.sampler not in SAMPLERS:
-            raise ValueError(f"unknown sampler {self.sampler!r}: use one of {', '.join(SAMPLERS)}")
+        for name in ("eta", "stochasticity"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+        for name, known in (("thresholding", METHODS), ("sampler", SAMPLERS), ("guidance_rule", RULES)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"unknown {name} {getattr(self, name)!r}: use one of {', '.join(known)}")
+        check_dynamic(self.percentile, self.threshold_cap)
+        check_interval(self.guidance_interval)
+        for name, (chooser, choice) in ONLY_WITH.items():
+            if getattr(self, name) != unused_value(name) and getattr(self, chooser) != choice:
+                raise ValueError(
+                    f"{name} is of use with {chooser}={choice} only, not {getattr(self, chooser)}"
+                )
+
+    @classmethod
+    def of(cls, config: StageConfig) -> StageSettings:
+        """A stage's own settings, as its preset has them."""
+        names = [field.name for field in fields(cls) if hasattr(config, field.name)]
+        values = {name: getattr(config, name) for name in names}
+        if config.guidance_interval is not None:
+            values["guidance_interval"] = tuple(config.guidance_interval)
+        return cls(**values)
+
+    def guides(self, log_snr: float) -> bool:
+        """Whether an evaluation at this log-SNR needs the unconditional pass too."""
+        return self.guidance_scale != 1 and inside(log_snr, self.guidance_interval)
+
+
+def unused_value(name: str) -> Any:
+    """What a field of ONLY_WITH holds where it is of no use: its default."""
+    return next(field.default for field in fields(StageSettings) if field.name == name)
+
+
+def network_evaluations(config: StageConfig, settings: StageSettings) -> int:
+    """Evaluations of a stage's network for one picture; a guided step needs the unconditional one too."""
+    grid = time_grid(SCHEDULES[config.schedule], settings.steps)
+    return sum(2 if settings.guides(at) else 1 for at in evaluated_log_snrs(settings.sampler, grid))
 
 
 def stage_noise(seed: int, stage: int, purpose: str, shape: tuple[int, ...]) -> Tensor:
@@ -81,7 +129,7 @@ def stage_noise(seed: int, stage: int, purpose: str, shape: tuple[int, ...]) -> 
 class Stage:
     """One trained U-Net with its schedule, ready to sample."""
 
-    def __init__(self, config: StageConfig, unet: EfficientUNet, device: str, dtype: torch.dtype) -> None:
+    def __init__(self, config: StageConfig, unet: UNet, device: str, dtype: torch.dtype) -> None:
         self.config, self.device, self.dtype = config, torch.device(device), dtype
         self.unet = unet.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -96,28 +144,48 @@ class Stage:
         return *self.unet.encode_text(states, mask), mask
 
     @torch.inference_mode()
-    def sample(self, text: TokenStates, seed: int, settings: StageSettings, small: Tensor | None) -> Tensor:
-        """x0 (1, 3, S, S), float32 in about [-1, 1]; `small` is the stage before's uint8 (1, 3, s, s)."""
-        size, guided = self.config.size, settings.guidance_scale != 1
-        rows = 2 if guided else 1
+    def sample(
+        self,
+        text: TokenStates,
+        seed: int,
+        settings: StageSettings,
+        small: Tensor | None,
+        guide: Callable[[Denoiser], Denoiser] | None = None,
+    ) -> Tensor:
+        """x0 (1, 3, S, S), float32 in about [-1, 1]; `small` is the stage before's uint8 (1, 3, s, s).
+
+        `guide` may wrap the denoiser once more, as `imagen.guidance.classifier_guided` does, before
+        thresholding. Its step noise, start and augmentation are functions of seed and stage alone.
+        """
+        size, shape = self.config.size, (1, 3, self.config.size, self.config.size)
         lowres: dict[str, Tensor] = {}
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            tokens, pooled, mask = self._encode(text, guided)
+            tokens, pooled, mask = self._encode(text, settings.guidance_scale != 1)
             if small is not None:
                 noise = stage_noise(seed, size, "augmentation", tuple(small.shape)).to(self.device)
                 sigma = torch.full((1,), settings.aug_sigma, device=self.device)
-                lowres["lowres"] = condition(small, noise, sigma, size).expand(rows, -1, -1, -1)
-                lowres["aug_log_snr"] = aug_log_snr(sigma).expand(rows)
+                lowres["lowres"] = condition(small, noise, sigma, size)
+                lowres["aug_log_snr"] = aug_log_snr(sigma)
 
-            def denoise(z: Tensor, log_snr: float) -> Tensor:
+            def predict(z: Tensor, log_snr: float) -> Tensor:
+                rows = 2 if settings.guides(log_snr) else 1
                 level = torch.full((rows,), log_snr, device=self.device)
                 z = z.expand(rows, -1, -1, -1)
-                raw = self.unet(z, level, tokens, pooled, mask, **lowres).float()
+                beside = {name: value.expand(rows, *value.shape[1:]) for name, value in lowres.items()}
+                raw = self.unet(z, level, tokens[:rows], pooled[:rows], mask[:rows], **beside)
                 x0 = to_x0(raw, z, level, self.config.prediction)
-                if guided:
-                    x0 = classifier_free(x0[:1], x0[1:], settings.guidance_scale)
-                return threshold(x0, settings.thresholding, settings.percentile)
+                return x0 if rows == 1 else classifier_free(x0[:1], x0[1:], settings.guidance_scale)
 
-            start = stage_noise(seed, size, "start", (1, 3, size, size)).to(self.device)
+            guided = predict if guide is None else guide(predict)
+
+            def denoise(z: Tensor, log_snr: float) -> Tensor:
+                x0 = guided(z, log_snr)
+                return threshold(x0, settings.thresholding, settings.percentile, settings.threshold_cap)
+
+            def step_noise(step: int) -> Tensor:
+                return stage_noise(seed, size, f"step {step}", shape).to(self.device)
+
+            start = stage_noise(seed, size, "start", shape).to(self.device)
             grid = time_grid(SCHEDULES[self.config.schedule], settings.steps)
-            return SAMPLERS[settings.sampler](denoise, start, grid)
+            sampler = make_sampler(settings.sampler, settings.eta, settings.stochasticity)
+            return sampler(denoise, start, grid, step_noise)

@@ -1,13 +1,16 @@
 """`imagen`: the built-in cascade. The only module of the harness that knows `imagen/`.
 
 Settings: `stages` is the size in pixels of the last stage that runs. `guidance_scale` is the base stage's,
-as in the paper's curves. Any other field of `imagen.stage.StageSettings` (`steps`, `sampler`,
-`thresholding`, `percentile`, `aug_sigma`) holds for every stage it makes sense for; with a stage before it,
-as in `256.guidance_scale` or `64.steps`, for that one.
+as in the paper's curves. Any other field of `imagen.stage.StageSettings` (`steps`, `sampler`, `eta`,
+`stochasticity`, `guidance_interval`, `thresholding`, `percentile`, `threshold_cap`, `aug_sigma`) holds for
+every stage it makes sense for; with a stage before it, as in `256.guidance_scale` or `64.steps`, for that
+one. `aug_sigma` may be a list, such as [0, 0.1, 0.2]: then sample i of each prompt gets the i-th level, round
+and round. `guidance_interval` is a list of two log-SNRs, or null.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -31,6 +34,16 @@ DEFAULT_PRESET = "mini"
 _CORE_SECONDS = {64: 0.016, 256: 0.04, 1024: 0.3}
 
 
+def describe_presets(names: Sequence[str], as_json: bool) -> str:
+    """What the built-in presets' networks are and cost. Raises InputError for an unknown preset."""
+    from imagen.describe import describe
+
+    try:
+        return describe(names, as_json)
+    except ValueError as error:
+        raise InputError(f"imagen: {error}") from error
+
+
 class ImagenModel:
     """Draws with `imagen.cascade`. `imagen:PRESET` chooses a preset other than mini.
 
@@ -39,12 +52,14 @@ class ImagenModel:
 
     def __init__(self, options: ModelOptions) -> None:
         from imagen.cascade import default_settings
+        from imagen.presets import load_preset
 
         self._preset = options.argument or DEFAULT_PRESET
         try:
             self._defaults = default_settings(self._preset)
         except ValueError as error:
             raise InputError(f"imagen: {error}") from error
+        self._configs = load_preset(self._preset)
         self._device, self._dtype = _choose_device(options.device, options.dtype)
         self._last_stage = max(self._defaults)
         self._text = _text_places(options.weights)
@@ -53,6 +68,8 @@ class ImagenModel:
 
     def resolve_settings(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Every setting of every stage that runs, under its full name."""
+        from imagen.stage import ONLY_WITH
+
         sizes = sorted(self._defaults)
         last = given.get("stages", sizes[-1])
         if isinstance(last, bool) or last not in sizes:
@@ -63,11 +80,16 @@ class ImagenModel:
         for size in running:
             for name, value in asdict(self._defaults[size]).items():
                 if not (name == "aug_sigma" and size == sizes[0]):
-                    settings[_full_name(size, name, sizes[0])] = value
-        for whole_word in (False, True):  # what names its stage comes last, and so wins
-            for name, value in given.items():
-                if name != "stages" and ("." in name) == whole_word:
-                    _assign(settings, name, value, sizes, running)
+                    settings[_full_name(size, name, sizes[0])] = _plain(value)
+        choosers = {chooser for chooser, _ in ONLY_WITH.values()}
+        for choosing in (True, False):  # what other settings depend on comes first
+            for naming_stage in (False, True):  # what names its stage comes last, and so wins
+                for name, value in given.items():
+                    chooses = name.rpartition(".")[2] in choosers
+                    if name != "stages" and chooses == choosing and ("." in name) == naming_stage:
+                        _assign(settings, name, value, sizes, running)
+            if choosing:
+                _clear_unused(settings, running)
         self._stage_settings(settings)
         return settings
 
@@ -96,7 +118,12 @@ class ImagenModel:
         return 1
 
     def network_evaluations(self, settings: Mapping[str, Any]) -> int:
-        return sum(_evaluations(stage) for stage in self._stage_settings(settings).values())
+        return sum(self._evaluations(self._stage_settings(settings)).values())
+
+    def _evaluations(self, stages: Mapping[int, StageSettings]) -> dict[int, int]:
+        from imagen.stage import network_evaluations
+
+        return {size: network_evaluations(self._configs[size], stage) for size, stage in stages.items()}
 
     def estimate_seconds(self, settings: Mapping[str, Any]) -> float | None:
         """Measured on one CPU core for the preset mini; not known for GPUs and other presets."""
@@ -109,16 +136,27 @@ class ImagenModel:
             or not stages.keys() <= _CORE_SECONDS.keys()
         ):
             return None
-        work = sum(_evaluations(stage) * _CORE_SECONDS[size] for size, stage in stages.items())
+        work = sum(n * _CORE_SECONDS[size] for size, n in self._evaluations(stages).items())
         return work / min(os.cpu_count() or 1, CPU_THREADS)
 
     def generate(self, requests: Sequence[Request]) -> list[Drawn | Failure]:
-        settings = self._stage_settings(requests[0].settings)
-        texts, seeds = [r.prompt.text for r in requests], [r.seed for r in requests]
-        return [
-            Failure("nan", one.reason) if one.image is None else Drawn(one.image, one.notes)
-            for one in self._loaded().generate(texts, seeds, settings)
-        ]
+        alike: dict[tuple[StageSettings, ...], list[int]] = {}
+        for place, request in enumerate(requests):
+            stages = self._stage_settings(request.settings, request.index)
+            alike.setdefault(tuple(stages.values()), []).append(place)
+        results: dict[int, Drawn | Failure] = {}
+        for places in alike.values():
+            asked = [requests[place] for place in places]
+            drawn = self._loaded().generate(
+                [r.prompt.text for r in asked],
+                [r.seed for r in asked],
+                self._stage_settings(asked[0].settings, asked[0].index),
+            )
+            for place, one in zip(places, drawn, strict=True):
+                results[place] = (
+                    Failure("nan", one.reason) if one.image is None else Drawn(one.image, one.notes)
+                )
+        return [results[place] for place in range(len(requests))]
 
     def _loaded(self) -> Cascade:
         if self._cascade is None:
@@ -137,8 +175,11 @@ class ImagenModel:
                 raise InputError(f"imagen: cannot load preset {self._preset!r}: {error}") from error
         return self._cascade
 
-    def _stage_settings(self, settings: Mapping[str, Any]) -> dict[int, StageSettings]:
-        """Resolved settings as the cascade wants them. Raises InputError on values that make no sense."""
+    def _stage_settings(self, settings: Mapping[str, Any], index: int = 0) -> dict[int, StageSettings]:
+        """Resolved settings as the cascade wants them, for the sample `index` of a prompt.
+
+        Raises InputError on values that make no sense.
+        """
         from imagen.stage import StageSettings
 
         base = min(self._defaults)
@@ -150,6 +191,10 @@ class ImagenModel:
                 name: settings.get(_full_name(size, name, base), value)
                 for name, value in asdict(defaults).items()
             }
+            if isinstance(fields["aug_sigma"], list):
+                fields["aug_sigma"] = fields["aug_sigma"][index % len(fields["aug_sigma"])]
+            if fields["guidance_interval"] is not None:
+                fields["guidance_interval"] = tuple(fields["guidance_interval"])
             try:
                 stages[size] = StageSettings(**fields)
             except ValueError as error:
@@ -160,6 +205,11 @@ class ImagenModel:
 def _full_name(size: int, name: str, base: int) -> str:
     """The name under which a stage's setting is recorded. The base's guidance needs no stage before it."""
     return name if name == "guidance_scale" and size == base else f"{size}.{name}"
+
+
+def _plain(value: Any) -> Any:
+    """A default as it would come back from a file: lists for tuples."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _assign(
@@ -178,23 +228,55 @@ def _assign(
     places = [place for place in places if place in settings]
     if not places:
         raise InputError(f"imagen has no setting {name!r}; it has: {', '.join(settings)}")
+    if not dot:
+        places = _in_use(settings, field, places)
     for place in places:
         settings[place] = _like(place, value, settings[place])
 
 
+def _in_use(settings: Mapping[str, Any], field: str, places: Sequence[str]) -> list[str]:
+    """Those of a field's places where another setting makes use of it. Raises InputError without any."""
+    from imagen.stage import ONLY_WITH
+
+    if field not in ONLY_WITH:
+        return list(places)
+    chooser, choice = ONLY_WITH[field]
+    used = [place for place in places if settings[f"{place.partition('.')[0]}.{chooser}"] == choice]
+    if not used:
+        raise InputError(f"imagen: {field} is of use with {chooser}={choice} only, and no stage has that")
+    return used
+
+
+def _clear_unused(settings: dict[str, Any], running: Sequence[int]) -> None:
+    """Takes back the presets' values of settings that the choices made leave without use."""
+    from imagen.stage import ONLY_WITH, unused_value
+
+    for size in running:
+        for field, (chooser, choice) in ONLY_WITH.items():
+            if settings[f"{size}.{chooser}"] != choice:
+                settings[f"{size}.{field}"] = unused_value(field)
+
+
 def _like(name: str, value: Any, default: Any) -> Any:
-    """`value` as the kind of value that the default is. Raises InputError where it is of another kind."""
-    if isinstance(default, float):
+    """`value` as the kind of value that the setting takes. Raises InputError where it is of another kind."""
+    field = name.rpartition(".")[2]
+    if field == "aug_sigma" and isinstance(value, list) and value:
+        levels = [number("imagen", name, level, low=0.0) for level in value]
+        return levels if len(levels) > 1 else levels[0]
+    if field == "guidance_interval":
+        if value is None:
+            return None
+        if not isinstance(value, list) or len(value) != 2:
+            raise InputError(f"imagen: {name} must be [low, high] in log-SNR, or null, not {value!r}")
+        return [number("imagen", name, end, low=-math.inf) for end in value]
+    if field == "threshold_cap":
+        return None if value is None else number("imagen", name, value, low=1.0)
+    if isinstance(default, float) or field == "aug_sigma":
         return number("imagen", name, value, low=0.0)
     if type(value) is not type(default):
         wanted = "a whole number" if isinstance(default, int) else "a word"
         raise InputError(f"imagen: {name} must be {wanted}, not {value!r}")
     return value
-
-
-def _evaluations(stage: StageSettings) -> int:
-    """Networks' evaluations for one picture: guidance needs a second one at every step."""
-    return stage.steps * (1 if stage.guidance_scale == 1 else 2)
 
 
 def _text_places(weights: Path | None) -> TextPlaces:

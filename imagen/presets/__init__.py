@@ -6,6 +6,7 @@ A preset of one's own is a .toml file, or a folder that holds it as `cascade.tom
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -21,8 +22,8 @@ CASCADE_FILE: Final = "cascade.toml"
 class StageConfig:
     """One stage of a cascade: its network, noise schedule and sampling defaults.
 
-    `size` in pixels; `guidance_scale` 1 is off; `aug_sigma` is the noise-to-signal ratio put on the
-    low-resolution picture, 0 for the base stage.
+    `size` in pixels; `aug_sigma` is 0 for the base stage; `guidance_scale` and all else that is not the
+    network's are the defaults of the fields of the same names of `imagen.stage.StageSettings`.
     """
 
     size: int
@@ -33,6 +34,10 @@ class StageConfig:
     unet: UNetConfig
     aug_sigma: float = 0.0
     thresholding: str = "dynamic"
+    percentile: float = 99.5
+    sampler: str = "dpm++2m"
+    stochasticity: float = 0.0
+    guidance_interval: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
@@ -66,22 +71,29 @@ def preset_file(name: str) -> Path:
 
 
 def load_preset(name: str) -> dict[int, StageConfig]:
-    """Stages by size, smallest first. Raises ValueError for an unknown name or a malformed file."""
+    """Stages by size, smallest first. Raises ValueError for an unknown name or a malformed file.
+
+    A preset has tables `[stage.SIZE]` of its own, or takes over other presets' stages with `include`.
+    """
     content = _content(name)
     try:
         stages = [
             StageConfig(**{**stage, "unet": UNetConfig.from_dict(stage["unet"])})
-            for stage in content["stage"].values()
+            for stage in content.get("stage", {}).values()
         ]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"preset {name} is malformed: {error or type(error).__name__}") from error
+    for other in content.get("include", []):
+        stages.extend(load_preset(other).values())
+    if not stages:
+        raise ValueError(f"preset {name} has no stages")
     return {stage.size: stage for stage in sorted(stages, key=lambda stage: stage.size)}
 
 
 def preset_text_encoder(name: str) -> str:
-    """The text encoder that a preset's U-Nets were made for, by its name in `imagen.text`; MiniLM by default.
+    """The text encoder that all of a preset's U-Nets were made for; MiniLM by default.
 
-    Raises ValueError for an unknown name.
+    Raises ValueError for an unknown preset.
     """
     return str(_content(name).get("text_encoder", "minilm"))
 

@@ -74,7 +74,9 @@ class StateStore:
         return True
 
     def _append(self, encoded: Mapping[str, TokenStates]) -> None:
-        (self.folder / "identity.txt").write_text(self._identity + "\n", "utf-8")
+        named = self.folder / "identity.txt"  # for people
+        if not named.exists():
+            named.write_text(self._identity + "\n", "utf-8")
         entries = []
         with self._pack.open("ab") as pack:
             offset = pack.seek(0, os.SEEK_END)

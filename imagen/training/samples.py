@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from imagen.cascade import stage_defaults
 from imagen.lowres import shrink, to_uint8
 from imagen.presets import StageConfig
-from imagen.stage import Stage
+from imagen.stage import Stage, StageSettings
 from imagen.text import TokenStates
 from imagen.training.objective import FACTOR
 from imagen.training.pairs import PairStore
-from imagen.unet import EfficientUNet
+from imagen.unet import build_unet
 
 CELL: Final = 128
 """Least width in pixels of a picture on a sheet."""
@@ -56,10 +55,10 @@ class SampleSheet:
         with torch.random.fork_rng(
             devices=[]
         ):  # a new network's first weights come from the global generator
-            unet = EfficientUNet(self.stage.unet)
+            unet = build_unet(self.stage.unet)
         unet.load_state_dict(weights)
         stage = Stage(self.stage, unet.eval().requires_grad_(False), str(device), torch.float32)
-        settings = stage_defaults(self.stage)
+        settings = StageSettings.of(self.stage)
         rows: list[list[Picture]] = []
         for seed, states in enumerate(self.texts):
             small = None

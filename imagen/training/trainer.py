@@ -19,7 +19,7 @@ from imagen.training.objective import FACTOR, Draws, batch_loss, draw, predict
 from imagen.training.optimisers import ema_decay, learning_rate, make_optimiser
 from imagen.training.pairs import PairStore
 from imagen.training.processes import average, rank_and_world
-from imagen.unet import EfficientUNet, UNetConfig
+from imagen.unet import UNet, UNetConfig, build_unet
 
 CPU: Final = torch.device("cpu")
 
@@ -59,7 +59,7 @@ def starting_weights(path: Path, config: UNetConfig) -> dict[str, Tensor]:
     The one place where weights of another shape could be made to fit.
     """
     unet, _ = load_unet(path)
-    weights, wanted = unet.state_dict(), EfficientUNet(config).state_dict()
+    weights, wanted = unet.state_dict(), build_unet(config).state_dict()
     for name in sorted(weights.keys() | wanted.keys()):
         if name not in weights or name not in wanted or weights[name].shape != wanted[name].shape:
             has = tuple(weights[name].shape) if name in weights else "nothing"
@@ -117,10 +117,10 @@ class Trainer:
             )
         self.rank, self.world = rank_and_world()
         torch.manual_seed(config.seed)
-        unet = EfficientUNet(stage.unet)
+        unet = build_unet(stage.unet)
         if initial is not None:
             unet.load_state_dict(initial)
-        self.unet: EfficientUNet = unet.to(self.execution.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.unet: UNet = unet.to(self.execution.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = {k: v.detach().clone() for k, v in self.unet.state_dict().items()}
         self.optimiser = make_optimiser(config, self.unet.parameters())
         backend = self.execution.compile_backend

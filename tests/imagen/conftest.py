@@ -1,4 +1,7 @@
-"""The real MiniLM, and small random encoders of the other families, saved as a hub download would be."""
+"""The real MiniLM, small random encoders of the other families, and two small random stages.
+
+The encoders are saved as a hub download would be.
+"""
 
 import string
 from pathlib import Path
@@ -6,7 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from imagen.presets import StageConfig
+from imagen.stage import Stage
 from imagen.text import MiniLM
+from imagen.unet import EfficientUNet, UNetConfig
 
 TINY_CASCADE = """
 [stage.16]
@@ -131,6 +137,23 @@ def encoder_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]
 def minilm() -> MiniLM:
     """The real encoder, loaded once for all tests."""
     return MiniLM()
+
+
+@pytest.fixture(scope="session")
+def tiny_stages() -> dict[int, Stage]:
+    """A base stage of 16 px that predicts v and a super-resolution stage of 64 px that predicts x0."""
+    torch.manual_seed(0)
+    stages = {}
+    for size, patch, prediction in ((16, 2, "v"), (64, 4, "x0")):
+        shape = UNetConfig(
+            patch, (16, 32), (1, 1), ("none", "self"), size > 16, embed_dim=32, text_width=32, text_layers=1
+        )
+        unet = EfficientUNet(shape)
+        for parameter in unet.parameters():
+            torch.nn.init.normal_(parameter, std=0.1)
+        config = StageConfig(size, "cosine", prediction, 1.0, 2, shape)
+        stages[size] = Stage(config, unet.eval().requires_grad_(False), "cpu", torch.float32)
+    return stages
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagen.schedule import LIMIT, SCHEDULES, alpha_sigma, diffuse, time_grid, to_x0
+from imagen.schedule import (
+    LIMIT,
+    PREDICTIONS,
+    SCHEDULES,
+    alpha_sigma,
+    alpha_sigma_at,
+    diffuse,
+    target,
+    time_grid,
+    to_x0,
+)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
@@ -28,16 +38,45 @@ def test_linear_matches_ddpm_beta_products() -> None:
     assert float((alpha.square() - alpha_bar).abs().max()) < 2e-3
 
 
+@pytest.mark.parametrize("prediction", PREDICTIONS)
 @given(st.floats(-LIMIT, LIMIT), st.integers(0, 2**31))
-def test_x0_is_recovered_from_v_of_the_original_x0(log_snr: float, seed: int) -> None:
+def test_x0_is_recovered_from_the_target_of_every_prediction(
+    prediction: str, log_snr: float, seed: int
+) -> None:
     """The bug of a target computed from a re-bound x0 would break this for every log-SNR."""
     generator = torch.Generator().manual_seed(seed)
     x0, noise = torch.randn((2, 1, 3, 4, 4), generator=generator, dtype=torch.float64)
     level = torch.full((1,), log_snr, dtype=torch.float64)
-    alpha, sigma = alpha_sigma(level)
     z = diffuse(x0, noise, level)
-    assert torch.allclose(to_x0(alpha * noise - sigma * x0, z, level, "v"), x0, atol=1e-9)
-    assert to_x0(x0, z, level, "x0") is x0
+    assert torch.allclose(to_x0(target(x0, noise, level, prediction), z, level, prediction), x0, atol=1e-9)
+
+
+def test_targets_are_noise_x0_and_v() -> None:
+    x0, noise = torch.randn(2, 2, 3, 4, 4)
+    level = torch.tensor([-1.0, 2.0])
+    alpha, sigma = alpha_sigma(level[:, None, None, None])
+    assert target(x0, noise, level, "x0") is x0
+    assert target(x0, noise, level, "eps") is noise
+    assert torch.equal(target(x0, noise, level, "v"), alpha * noise - sigma * x0)
+    for call in (lambda: target(x0, noise, level, "score"), lambda: to_x0(x0, noise, level, "score")):
+        with pytest.raises(ValueError, match="unknown prediction 'score': use one of eps, x0, v"):
+            call()
+
+
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+def test_half_precision_is_converted_in_float32(prediction: str) -> None:
+    raw, z = torch.randn(2, 1, 3, 4, 4).bfloat16()
+    level = torch.tensor([-9.0])
+    got = to_x0(raw, z.float(), level, prediction)
+    assert got.dtype == torch.float32
+    assert torch.equal(got, to_x0(raw.float(), z.float(), level, prediction))
+    assert target(raw, z, level, prediction).dtype == torch.float32
+
+
+@given(st.floats(-LIMIT, LIMIT))
+def test_floats_and_tensors_have_the_same_alpha_and_sigma(log_snr: float) -> None:
+    alpha, sigma = alpha_sigma(torch.tensor(log_snr, dtype=torch.float64))
+    assert (float(alpha), float(sigma)) == pytest.approx(alpha_sigma_at(log_snr), rel=1e-12)
 
 
 def test_variance_is_preserved() -> None:

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from hypothesis import given
@@ -56,3 +58,25 @@ def test_methods_by_name() -> None:
         threshold(x, "median")
     with pytest.raises(ValueError, match="percentile"):
         dynamic_threshold(x, 0)
+    with pytest.raises(ValueError, match="threshold_cap must be a finite number >= 1"):
+        dynamic_threshold(x, 99.5, 0.9)
+
+
+@given(st.integers(0, 2**31), st.floats(1, 100), st.floats(1, 4))
+def test_a_cap_bounds_s_and_never_pushes_it_below_one(seed: int, percentile: float, cap: float) -> None:
+    x = 3 * torch.randn((2, 3, 5, 5), generator=torch.Generator().manual_seed(seed))
+    capped, free = dynamic_threshold(x, percentile, cap), dynamic_threshold(x, percentile)
+    assert float(capped.abs().max()) <= 1
+    for i in range(2):
+        s = float(x[i].abs().flatten().sort().values[math.ceil(percentile / 100 * 75) - 1])
+        if s <= cap:
+            assert torch.equal(capped[i], free[i])
+        else:
+            assert torch.allclose(capped[i], x[i].clamp(-cap, cap) / cap)
+
+
+def test_a_cap_of_one_is_static_thresholding_and_none_is_the_default() -> None:
+    x = 3 * torch.randn(2, 3, 8, 8)
+    assert torch.equal(dynamic_threshold(x, 99.5, 1.0), static_threshold(x))
+    assert torch.equal(threshold(x, "dynamic"), dynamic_threshold(x, 99.5, None))
+    assert not torch.equal(threshold(x, "dynamic"), static_threshold(x))

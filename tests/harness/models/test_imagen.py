@@ -1,6 +1,7 @@
 """The adapter of the built-in cascade: its real shapes, with random weights where pictures are needed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,11 +91,80 @@ def test_guidance_is_the_bases_and_the_rest_is_every_stages() -> None:
         ({"percentile": 0}, "percentile"),
         ({"aug_sigma": -1}, "aug_sigma must be at least 0"),
         ({"256.guidance_scale": float("nan")}, "must be a finite number"),
+        ({"eta": 0.5}, "eta is of use with sampler=ddim only, and no stage has that"),
+        ({"64.eta": 0.5}, "stage 64: eta is of use with sampler=ddim only"),
+        ({"sampler": "ddim", "eta": 2}, r"eta must be in \[0, 1\]"),
+        ({"stochasticity": 0.5}, "stochasticity is of use with sampler=ancestral only"),
+        ({"threshold_cap": 1.5}, "threshold_cap is of use with thresholding=dynamic only"),
+        ({"thresholding": "dynamic", "threshold_cap": 0.5}, "threshold_cap must be at least 1"),
+        ({"guidance_interval": [3, -3]}, "two log-SNRs, low < high"),
+        ({"guidance_interval": 3}, r"guidance_interval must be \[low, high\] in log-SNR, or null, not 3"),
+        ({"guidance_interval": [1, "x"]}, "must be a finite number, not 'x'"),
+        ({"guidance_rule": "apg"}, "unknown guidance_rule 'apg'"),
+        ({"aug_sigma": []}, "aug_sigma must be a finite number"),
+        ({"aug_sigma": [0.1, -0.1]}, "aug_sigma must be at least 0"),
+        ({"aug_sigma": [0.1, None]}, "aug_sigma must be a finite number, not None"),
     ],
 )
 def test_settings_that_make_no_sense(given: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         model().resolve_settings(given)
+
+
+def test_a_setting_that_depends_on_a_choice_goes_to_the_stages_with_that_choice() -> None:
+    given = model().resolve_settings(
+        {"256.sampler": "ancestral", "stochasticity": 1, "thresholding": "dynamic"}
+    )
+    assert [given[f"{size}.stochasticity"] for size in (64, 256, 1024)] == [0.0, 1.0, 0.0]
+    assert given["64.percentile"] == 99.5
+    capped = model().resolve_settings({"thresholding": "dynamic", "threshold_cap": 2, "percentile": 95})
+    assert (capped["64.threshold_cap"], capped["1024.percentile"]) == (2.0, 95.0)
+    for settings in (given, capped):
+        assert settings == model().resolve_settings(settings)
+
+
+def test_a_presets_setting_goes_when_the_choice_it_belongs_to_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No refusal of, and no trace in the key by, a number that the user never gave."""
+    one = model()
+    defaults = {
+        size: replace(stage, thresholding="dynamic", percentile=95.0) for size, stage in one._defaults.items()
+    }
+    monkeypatch.setattr(one, "_defaults", defaults)
+    assert one.resolve_settings({})["64.percentile"] == 95.0
+    assert one.resolve_settings({"thresholding": "static"})["64.percentile"] == 99.5
+
+
+def test_settings_are_plain_json_values_and_numbers_are_floats() -> None:
+    given = {"guidance_interval": [-4, 2], "256.aug_sigma": [0, 0.2], "1024.aug_sigma": [0.3]}
+    settings = model().resolve_settings(given)
+    assert settings["64.guidance_interval"] == [-4.0, 2.0]
+    assert settings["256.aug_sigma"] == [0.0, 0.2]
+    assert settings["1024.aug_sigma"] == 0.3
+    assert settings["64.guidance_rule"] == "classifier_free_x0"
+    again = json.loads(json.dumps(settings))
+    assert again == settings == model().resolve_settings(again)
+
+
+def test_levels_of_augmentation_go_round_by_the_samples_index() -> None:
+    one = model()
+    settings = one.resolve_settings({"stages": 256, "256.aug_sigma": [0.0, 0.1, 0.3]})
+    levels = [one._stage_settings(settings, index)[256].aug_sigma for index in range(5)]
+    assert levels == [0.0, 0.1, 0.3, 0.0, 0.1]
+    assert one.network_evaluations(settings) == one.network_evaluations(one.resolve_settings({"stages": 256}))
+
+
+def test_a_level_by_index_is_the_same_picture_whatever_the_batch() -> None:
+    """The shipped stages: the sample of index 1 is the one that a run at its level alone would give."""
+    one, prompt = model(), Prompt("a", "a red car")
+    steps = {"stages": 256, "64.steps": 1, "256.steps": 1}
+    cycle = one.resolve_settings({**steps, "256.aug_sigma": [0.0, 0.6]})
+    fixed = one.resolve_settings({**steps, "256.aug_sigma": 0.6})
+    together = one.generate([Request(prompt, index, 7, cycle) for index in (1, 0, 3)])
+    alone = one.generate([Request(prompt, 1, 7, fixed)])[0]
+    pictures = [np.asarray(drawn.picture) for drawn in (*together, alone) if isinstance(drawn, Drawn)]
+    assert np.array_equal(pictures[0], pictures[3])
+    assert np.array_equal(pictures[2], pictures[3])
+    assert not np.array_equal(pictures[1], pictures[3])
 
 
 def test_unknown_preset_and_missing_device() -> None:
@@ -113,6 +183,10 @@ def test_effort_is_counted() -> None:
     assert one.network_evaluations(unguided) == 10
     assert one.estimate_seconds(base) == pytest.approx(2 * (one.estimate_seconds(unguided) or 0))
     assert one.picture_size(base) == (64, 64)
+    heun = one.resolve_settings({"stages": 64, "steps": 10, "guidance_scale": 3, "sampler": "heun"})
+    assert one.network_evaluations(heun) == 38
+    interval = {"stages": 64, "steps": 10, "guidance_scale": 3, "guidance_interval": [-2, 2]}
+    assert 10 < one.network_evaluations(one.resolve_settings(interval)) < 20
 
 
 @pytest.mark.usefixtures("random_weights")

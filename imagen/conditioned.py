@@ -1,0 +1,91 @@
+"""What every U-Net of the cascade has in common: one forward signature, the text, the noise levels."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from imagen.layers import Attention, LogSNREmbedding
+from imagen.text_conditioning import TextConditioner, visible_tokens
+from imagen.unet_config import UNetConfig
+
+
+def attention_layer(config: UNetConfig, level: int) -> Attention | None:
+    """The attention of a level, or None where it has none."""
+    kind = config.attention_at(level)
+    if kind == "none":
+        return None
+    return Attention(
+        config.channels[level],
+        config.text_width if config.conditioning == "cross" else 0,
+        config.head_dim,
+        kind == "self",
+        config.grid >> level,
+        config.attention_width,
+    )
+
+
+class UNet(nn.Module, ABC):
+    """The raw prediction (eps, x0 or v, as its stage says) from z, log-SNR, text and low-resolution picture.
+
+    Three output channels always: the variance is the sampler's, not learned.
+    """
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.text = TextConditioner(
+            config.text_dim, config.text_width, config.text_layers, config.embed_dim, config.conditioning
+        )
+        self.time = LogSNREmbedding(config.embed_dim)
+        self.aug = LogSNREmbedding(config.embed_dim) if config.lowres else None
+        self.pixels = 3 * config.patch**2
+        self.entering = self.pixels * (2 if config.lowres else 1)
+
+    @abstractmethod
+    def trunk(self, x: Tensor, embedding: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
+        """The network proper: (B, entering, S / patch, S / patch) to (B, pixels, S / patch, S / patch)."""
+
+    def encode_text(self, states: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens (B, T, text_width) and pooled vector (B, embed_dim), constant over a sampler's steps.
+
+        states: (B, T, text_dim); mask: (B, T) bool, true for tokens. What stands in pads is not read; a row
+        without tokens counts as the dropped text, one zero token.
+        """
+        encoded: tuple[Tensor, Tensor] = self.text(states, mask)
+        return encoded
+
+    def forward(
+        self,
+        z: Tensor,
+        log_snr: Tensor,
+        tokens: Tensor,
+        pooled: Tensor,
+        mask: Tensor,
+        lowres: Tensor | None = None,
+        aug_log_snr: Tensor | None = None,
+    ) -> Tensor:
+        """The prediction, of shape z.
+
+        z: (B, 3, S, S); log_snr, aug_log_snr: (B,); tokens, pooled: from `encode_text`; mask: (B, T), true
+        for tokens; lowres: (B, 3, S, S), from `imagen.lowres.condition`. Raises ValueError when S is no
+        multiple of the configuration's `stride`, or a super-resolution U-Net lacks its condition.
+        """
+        patch, stride = self.config.patch, self.config.stride
+        if z.shape[-1] % stride or z.shape[-2] % stride:
+            raise ValueError(
+                f"this U-Net takes sides that are multiples of {stride}, not {tuple(z.shape[2:])}"
+            )
+        embedding = self.time(log_snr) + pooled
+        x = F.pixel_unshuffle(z, patch)
+        if self.aug is not None:
+            if lowres is None or aug_log_snr is None:
+                raise ValueError("a super-resolution U-Net needs lowres and aug_log_snr")
+            embedding = embedding + self.aug(aug_log_snr)
+            x = torch.cat([x, F.pixel_unshuffle(lowres, patch)], dim=1)
+        embedding = F.silu(embedding).to(z.dtype)
+        x = x.contiguous(memory_format=torch.channels_last)
+        return F.pixel_shuffle(self.trunk(x, embedding, tokens, visible_tokens(mask)), patch)
