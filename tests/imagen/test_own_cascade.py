@@ -1,4 +1,4 @@
-"""A cascade of one's own: trained stage by stage by the command, then drawn with and recorded by the harness."""
+"""A cascade of one's own: trained by the command, then drawn with and recorded by the harness."""
 
 import json
 import shutil
