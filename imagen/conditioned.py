@@ -14,15 +14,22 @@ from imagen.unet_config import UNetConfig
 
 
 def attention_layer(config: UNetConfig, level: int) -> Attention | None:
-    """The attention of a level, or None where it has none."""
+    """The attention of a level, the first one where it has two, or None where it has none."""
     kind = config.attention_at(level)
-    if kind == "none":
-        return None
+    return None if kind == "none" else _attention(config, level, kind != "cross")
+
+
+def second_attention_layer(config: UNetConfig, level: int) -> Attention | None:
+    """The attention to the text alone that "self+cross" adds; None at other levels."""
+    return _attention(config, level, False) if config.attention_at(level) == "self+cross" else None
+
+
+def _attention(config: UNetConfig, level: int, self_attention: bool) -> Attention:
     return Attention(
         config.channels[level],
         config.text_width if config.conditioning == "cross" else 0,
-        config.head_dim,
-        kind == "self",
+        config.head_dim if self_attention else config.cross_head_dim or config.head_dim,
+        self_attention,
         config.grid >> level,
         config.attention_width,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch.nn as nn
 from torch import Tensor
 
-from imagen.conditioned import UNet, attention_layer
+from imagen.conditioned import UNet, attention_layer, second_attention_layer
 from imagen.layers import ResBlock, group_norm, zero_init
 from imagen.unet_config import UNetConfig
 
@@ -44,6 +44,7 @@ class Level(nn.Module):
         self.attention: nn.Module | None = None
         if present:
             self.attention = nn.ModuleList(present) if after_block else present[0]
+        self.cross = second_attention_layer(config, level)
 
     def forward(self, x: Tensor, embedding: Tensor, text: Tensor, mask: Tensor) -> Tensor:
         if isinstance(self.attention, nn.ModuleList):
@@ -52,7 +53,9 @@ class Level(nn.Module):
             return x
         for block in self.blocks:
             x = block(x, embedding)
-        return x if self.attention is None else self.attention(x, text, mask)
+        if self.attention is not None:
+            x = self.attention(x, text, mask)
+        return x if self.cross is None else self.cross(x, text, mask)
 
 
 class EfficientUNet(UNet):

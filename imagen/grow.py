@@ -42,9 +42,10 @@ def grow(path: Path, config: UNetConfig, seed: int = 0) -> dict[str, Tensor]:
 def grow_unet(unet: UNet, config: UNetConfig, seed: int = 0) -> UNet:
     """A new U-Net of shape `config` that computes what `unet` computes; `unet` stays as it is.
 
-    Channels a level, blocks a level, embed_dim, attention_width and text_layers may grow, a level without
-    attention may get it, and positions (`grid`) may be added. New weights are a function of `seed`; torch's
-    own random state is left alone. Raises ValueError where the function could not be kept.
+    Channels a level, blocks a level, embed_dim, attention_width and text_layers may grow; a level without
+    attention may get it, one with "self" a second one ("self+cross"); positions (`grid`) may be added. New
+    weights are a function of `seed`; torch's own random state is left alone. Raises ValueError where the
+    function could not be kept.
     """
     _check(unet.config, config)
     with torch.random.fork_rng(devices=[]):
@@ -100,15 +101,18 @@ def _check_level(old: UNetConfig, new: UNetConfig, level: int) -> None:
     kind = old.attention[level]
     if kind == "none":
         return
-    if new.attention[level] != kind:
+    if new.attention[level] != kind and (kind, new.attention[level]) != ("self", "self+cross"):
         raise ValueError(f"attention of level {level} cannot change from {kind} to {new.attention[level]}")
-    head, other_head = (_head(config, level) for config in (old, new))
-    if head != other_head:
-        raise ValueError(
-            f"attention heads of level {level} cannot change from {head} to {other_head} channels"
-        )
+    for layer in kind.split("+"):
+        head, other_head = (_head(config, level, layer) for config in (old, new))
+        if head != other_head:
+            raise ValueError(
+                f"attention heads of level {level} cannot change from {head} to {other_head} channels"
+            )
 
 
-def _head(config: UNetConfig, level: int) -> int:
+def _head(config: UNetConfig, level: int, layer: str) -> int:
+    """Channels of a head of the level's attention layer "self" or "cross"."""
     hidden = config.channels[level] * config.attention_width
-    return hidden // max(1, hidden // config.head_dim)
+    wanted = config.cross_head_dim or config.head_dim if layer == "cross" else config.head_dim
+    return hidden // max(1, hidden // wanted)

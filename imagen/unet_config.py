@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, get_args
 
 Kind = Literal["efficient", "plain"]
 Conditioning = Literal["mean", "attention", "cross"]
-AttentionKind = Literal["none", "self", "cross"]
+AttentionKind = Literal["none", "self", "cross", "self+cross"]
 AttentionAfter = Literal["level", "block"]
 
 _WORDS: Final[dict[str, tuple[str, ...]]] = {
@@ -31,13 +31,15 @@ class UNetConfig:
     kind: "efficient" (appendix B.1) or "plain" (appendix F.1).
     patch: pixels enter in patches of this side by pixel unshuffle; 1 in the paper.
     attention: at each level "none"; "cross", image positions attend to the text alone; "self", to text and
-        image in one softmax (appendix D.3.1).
+        image in one softmax (appendix D.3.1); "self+cross", the one and then the other, as the second has
+        heads of its own for the text, however many image positions there are (Efficient U-Net, one a level).
     lowres: takes the low-resolution picture and its noise level, as super-resolution stages do.
     conditioning: the ablation of appendix D.3.1. "mean" and "attention" pool the text into one vector, added
         to the time embedding, and do nothing else; "cross" adds attention over the tokens to attention
-        pooling. Without "cross" a level of kind "self" attends to the image alone, one of kind "cross" not
-        at all.
-    embed_dim: width of the time embedding. head_dim: channels of an attention head.
+        pooling. Without "cross" levels of kind "self" and "self+cross" attend to the image alone, one of
+        kind "cross" not at all.
+    embed_dim: width of the time embedding. head_dim: channels of an attention head; cross_head_dim: of one
+        of "cross", 0 for the same.
     attention_width: hidden channels of attention as a multiple of the level's.
     text_dim: width of the encoder's states; text_width: of the tokens attended to; text_layers: transformer
         layers between the two, 0 in the paper.
@@ -58,6 +60,7 @@ class UNetConfig:
     conditioning: Conditioning = "cross"
     embed_dim: int = 256
     head_dim: int = 32
+    cross_head_dim: int = 0
     attention_width: int = 1
     text_dim: int = 768
     text_width: int = 160
@@ -71,12 +74,18 @@ class UNetConfig:
         if not len(self.channels) == len(self.blocks) == len(self.attention) >= 1:
             raise ValueError("channels, blocks and attention must have one entry per level each")
         if any(kind not in get_args(AttentionKind) for kind in self.attention):
-            raise ValueError(f"attention must be none, self or cross, got {self.attention}")
+            raise ValueError(
+                f"attention must be one of {', '.join(get_args(AttentionKind))}, got {self.attention}"
+            )
         for name, words in _WORDS.items():
             if getattr(self, name) not in words:
                 raise ValueError(f"{name} must be one of {', '.join(words)}, got {getattr(self, name)!r}")
         small = [name for name in _AT_LEAST_ONE if getattr(self, name) < 1]
-        if small or min(self.channels + self.blocks) < 1 or min(self.text_layers, self.grid) < 0:
+        if (
+            small
+            or min(self.channels + self.blocks) < 1
+            or min(self.text_layers, self.grid, self.cross_head_dim) < 0
+        ):
             raise ValueError(f"sizes of a U-Net must be positive: look at {', '.join(small) or 'its levels'}")
         if self.up_kernel not in (1, 3):
             raise ValueError(f"up_kernel must be 1 or 3, got {self.up_kernel}")
@@ -88,6 +97,8 @@ class UNetConfig:
             wrong = [name for name, default in _EFFICIENT_ONLY.items() if getattr(self, name) != default]
             if wrong:
                 raise ValueError(f"a plain U-Net has no {', '.join(wrong)}")
+        if "self+cross" in self.attention and (self.kind == "plain" or self.attention_after == "block"):
+            raise ValueError("self+cross goes with an Efficient U-Net that has one attention a level")
 
     @property
     def stride(self) -> int:
@@ -97,7 +108,10 @@ class UNetConfig:
     def attention_at(self, level: int) -> AttentionKind:
         """The attention that a level really has under this conditioning."""
         kind = self.attention[level]
-        return "none" if kind == "cross" and self.conditioning != "cross" else kind
+        if self.conditioning == "cross":
+            return kind
+        without: dict[AttentionKind, AttentionKind] = {"cross": "none", "self+cross": "self"}
+        return without.get(kind, kind)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for files."""

@@ -23,6 +23,7 @@ ENLARGED = [
     {"text_layers": 3},
     {"attention_width": 2},
     {"attention": ("cross", "self")},
+    {"attention": ("cross", "self+cross"), "cross_head_dim": 8},
     {"grid": 8},
     {"channels": (48, 64), "blocks": (2, 2), "embed_dim": 64, "text_layers": 2, "grid": 8},
 ]
@@ -70,8 +71,9 @@ def test_the_grown_network_gives_the_same_output(larger: dict[str, Any]) -> None
         replace(SMALL, attention_after="block", up_kernel=3, stem_stride=2, blocks=(1, 2)),
         replace(SMALL, conditioning="mean"),
         replace(SMALL, grid=8),
+        replace(SMALL, attention=("cross", "self+cross"), cross_head_dim=8),
     ],
-    ids=["super-resolution", "paper", "mean", "positions"],
+    ids=["super-resolution", "paper", "mean", "positions", "second attention"],
 )
 def test_every_efficient_configuration_grows(shape: UNetConfig) -> None:
     small = trained(shape)
@@ -123,6 +125,7 @@ def test_a_weights_file_grows(tmp_path: Path) -> None:
         ({"text_dim": 16}, "text_dim cannot change"),
         ({"attention": ("none", "cross")}, "attention of level 1 cannot change"),
         ({"head_dim": 32}, "heads of level 1 cannot change from 16 to 32"),
+        ({"attention": ("self+cross", "none")}, "attention of level 1 cannot change"),
         ({"patch": 4}, "patch cannot change"),
         ({"lowres": True}, "lowres cannot change"),
         ({"conditioning": "mean"}, "conditioning cannot change"),

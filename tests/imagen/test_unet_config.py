@@ -12,7 +12,7 @@ LEVELS: dict[str, Any] = {"channels": (16, 32), "blocks": (1, 1), "attention": (
     [
         ({"blocks": (1,)}, "one entry per level"),
         ({"channels": (), "blocks": (), "attention": ()}, "one entry per level"),
-        ({"attention": ("none", "both")}, "none, self or cross"),
+        ({"attention": ("none", "both")}, "none, self, cross, self\\+cross, got"),
         ({"kind": "huge"}, "kind must be one of efficient, plain"),
         ({"conditioning": "max"}, "conditioning must be one of mean, attention, cross"),
         ({"attention_after": "step"}, "attention_after must be one of level, block"),
@@ -21,6 +21,9 @@ LEVELS: dict[str, Any] = {"channels": (16, 32), "blocks": (1, 1), "attention": (
         ({"text_layers": -1}, "must be positive"),
         ({"up_kernel": 2}, "up_kernel must be 1 or 3"),
         ({"stem_stride": 4}, "stem_stride must be 1 or 2"),
+        ({"cross_head_dim": -1}, "must be positive"),
+        ({"attention": ("none", "self+cross"), "attention_after": "block"}, "one attention a level"),
+        ({"attention": ("none", "self+cross"), "kind": "plain"}, "one attention a level"),
         ({"grid": 3}, "grid 3 cannot be halved 1 times"),
         ({"kind": "plain", "grid": 8, "up_kernel": 3}, "a plain U-Net has no up_kernel, grid"),
     ],

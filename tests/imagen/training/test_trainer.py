@@ -193,9 +193,12 @@ def test_starting_weights_are_taken_over_and_others_refused(
     for name, value in trained.average.items():
         assert torch.equal(fresh.unet.state_dict()[name], value.to(torch.bfloat16).float()), name
         assert torch.equal(fresh.average[name], fresh.unet.state_dict()[name])
-    wider = replace(tiny.unet, channels=(16, 48))
-    with pytest.raises(ValueError, match=r"is of another network: .* is \(.*32.*\), the stage wants \(.*48"):
-        starting_weights(tmp_path / "w.safetensors", wider)
+    wider = starting_weights(tmp_path / "w.safetensors", replace(tiny.unet, channels=(16, 64)))
+    assert torch.equal(
+        wider["down.1.blocks.0.conv1.weight"][:32, :32], weights["down.1.blocks.0.conv1.weight"]
+    )
+    with pytest.raises(ValueError, match="does not fit this stage: level 0 cannot shrink"):
+        starting_weights(tmp_path / "w.safetensors", replace(tiny.unet, channels=(8, 32)))
 
 
 @pytest.mark.parametrize(
