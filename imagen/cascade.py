@@ -17,6 +17,7 @@ from imagen.checkpoint import file_hash, load_unet
 from imagen.lowres import to_uint8
 from imagen.presets import (
     CASCADE_FILE,
+    StageConfig,
     load_preset,
     preset_file,
     preset_names,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imagen.checkpoint import load_unet
+from imagen.grow import grow_unet
 from imagen.presets import StageConfig
 from imagen.training.config import TrainConfig
 from imagen.training.objective import FACTOR, Draws, batch_loss, draw, predict
@@ -54,18 +55,17 @@ class Execution:
 
 
 def starting_weights(path: Path, config: UNetConfig) -> dict[str, Tensor]:
-    """The weights of a file for a network of shape `config`. Raises ValueError when they are another's.
+    """The weights of a file for a network of shape `config`; those of a smaller network are grown to it.
 
-    The one place where weights of another shape could be made to fit.
+    Raises ValueError when the file holds no weights, or they cannot become this network's.
     """
     unet, _ = load_unet(path)
-    weights, wanted = unet.state_dict(), build_unet(config).state_dict()
-    for name in sorted(weights.keys() | wanted.keys()):
-        if name not in weights or name not in wanted or weights[name].shape != wanted[name].shape:
-            has = tuple(weights[name].shape) if name in weights else "nothing"
-            wants = tuple(wanted[name].shape) if name in wanted else "nothing"
-            raise ValueError(f"{path} is of another network: {name} is {has}, the stage wants {wants}")
-    return weights
+    if unet.config == config:
+        return unet.state_dict()
+    try:
+        return grow_unet(unet, config).state_dict()
+    except ValueError as error:
+        raise ValueError(f"{path} is of another network: {error}") from error
 
 
 def check_sizes(stage: StageConfig, config: TrainConfig, side: int) -> None:
@@ -76,8 +76,7 @@ def check_sizes(stage: StageConfig, config: TrainConfig, side: int) -> None:
         raise ValueError(f"crop {config.crop} is larger than the pictures, which are {side} px wide")
     if config.crop and not stage.unet.lowres:
         raise ValueError("crop is for super-resolution stages: the base stage draws whole pictures")
-    unit = stage.unet.patch * 2 ** (len(stage.unet.channels) - 1)
-    unit = math.lcm(unit, FACTOR) if stage.unet.lowres else unit
+    unit = math.lcm(stage.unet.stride, FACTOR) if stage.unet.lowres else stage.unet.stride
     if (config.crop or side) % unit:
         raise ValueError(f"this stage trains on sizes that {unit} divides, not {config.crop or side}")
 
