@@ -55,9 +55,9 @@ class Execution:
 
 
 def starting_weights(path: Path, config: UNetConfig) -> dict[str, Tensor]:
-    """The weights of a file for a network of shape `config`, grown into it where they are of a smaller one.
+    """The weights of a file for a network of shape `config`; those of a smaller network are grown to it.
 
-    Raises ValueError when they cannot be made to fit.
+    Raises ValueError when the file holds no weights, or they cannot become this network's.
     """
     unet, _ = load_unet(path)
     if unet.config == config:
@@ -65,7 +65,7 @@ def starting_weights(path: Path, config: UNetConfig) -> dict[str, Tensor]:
     try:
         return grow_unet(unet, config).state_dict()
     except ValueError as error:
-        raise ValueError(f"{path} does not fit this stage: {error}") from error
+        raise ValueError(f"{path} is of another network: {error}") from error
 
 
 def check_sizes(stage: StageConfig, config: TrainConfig, side: int) -> None:
@@ -76,8 +76,7 @@ def check_sizes(stage: StageConfig, config: TrainConfig, side: int) -> None:
         raise ValueError(f"crop {config.crop} is larger than the pictures, which are {side} px wide")
     if config.crop and not stage.unet.lowres:
         raise ValueError("crop is for super-resolution stages: the base stage draws whole pictures")
-    unit = stage.unet.patch * 2 ** (len(stage.unet.channels) - 1)
-    unit = math.lcm(unit, FACTOR) if stage.unet.lowres else unit
+    unit = math.lcm(stage.unet.stride, FACTOR) if stage.unet.lowres else stage.unet.stride
     if (config.crop or side) % unit:
         raise ValueError(f"this stage trains on sizes that {unit} divides, not {config.crop or side}")
 

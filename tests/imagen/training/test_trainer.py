@@ -193,12 +193,23 @@ def test_starting_weights_are_taken_over_and_others_refused(
     for name, value in trained.average.items():
         assert torch.equal(fresh.unet.state_dict()[name], value.to(torch.bfloat16).float()), name
         assert torch.equal(fresh.average[name], fresh.unet.state_dict()[name])
-    wider = starting_weights(tmp_path / "w.safetensors", replace(tiny.unet, channels=(16, 64)))
-    assert torch.equal(
-        wider["down.1.blocks.0.conv1.weight"][:32, :32], weights["down.1.blocks.0.conv1.weight"]
-    )
-    with pytest.raises(ValueError, match="does not fit this stage: level 0 cannot shrink"):
-        starting_weights(tmp_path / "w.safetensors", replace(tiny.unet, channels=(8, 32)))
+    with pytest.raises(ValueError, match="is of another network: level 1 cannot shrink"):
+        starting_weights(tmp_path / "w.safetensors", replace(tiny.unet, channels=(16, 16)))
+
+
+def test_a_larger_network_starts_where_the_smaller_one_stopped(
+    tiny: StageConfig, store: PairStore, tmp_path: Path
+) -> None:
+    trained = Trainer(tiny, TrainConfig(4, batch=8, lr=0.01, warmup=1), store)
+    for _ in range(3):
+        trained.train_step()
+    save_weights(tmp_path / "w.safetensors", trained.unet.state_dict(), tiny.unet, {})
+    same = starting_weights(tmp_path / "w.safetensors", tiny.unet)
+    wider = replace(tiny, unet=replace(tiny.unet, channels=(32, 64)))
+    grown = starting_weights(tmp_path / "w.safetensors", wider.unet)
+    one = Trainer(tiny, TrainConfig(4, batch=8), store, initial=same)
+    other = Trainer(wider, TrainConfig(4, batch=8), store, initial=grown)
+    assert other.train_step().loss == pytest.approx(one.train_step().loss, rel=1e-4)
 
 
 @pytest.mark.parametrize(
