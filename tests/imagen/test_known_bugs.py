@@ -21,7 +21,8 @@ from imagen.schedule import LIMIT, PREDICTIONS, SCHEDULES, diffuse, target, time
 from imagen.stage import Stage, StageSettings, stage_noise
 from imagen.text import MiniLM, TokenStates, find_encoder, load_encoder
 from imagen.thresholding import dynamic_threshold, static_threshold
-from imagen.train import TrainConfig, loss_of_batch
+from imagen.training.config import TrainConfig
+from imagen.training.objective import batch_loss, draw
 
 QUIET = StageSettings(1.0, 2, thresholding="none")
 SMALL = torch.randint(0, 256, (1, 3, 16, 16), generator=torch.Generator().manual_seed(4)).to(torch.uint8)
@@ -230,10 +231,12 @@ def test_aug_level_is_drawn_per_sample_and_told_as_it_is_used(tiny_stages: dict[
     pictures = torch.full((8, 3, 64, 64), 128, dtype=torch.uint8)
     states = torch.randn(8, 4, 768, generator=torch.Generator().manual_seed(0))
     text = (states, torch.ones(8, 4, dtype=torch.bool))
-    generator = torch.Generator().manual_seed(1)
+    config = TrainConfig(1, batch=8)
+    draws = draw(stage.config, config, 64, torch.Generator().manual_seed(1))
     with torch.no_grad():
-        run = lambda: loss_of_batch(stage.unet, stage.config, TrainConfig(1), pictures, text, generator)  # noqa: E731
-        ((_, told),) = seen_by(stage, run)
+        ((_, told),) = seen_by(
+            stage, lambda: batch_loss(stage.unet, stage.config, config, pictures, text, draws)
+        )
     told_sigma = torch.exp(-told["aug_log_snr"] / 2)
     assert len(set(told_sigma.tolist())) == 8
     used = torch.stack([row.std() for row in told["lowres"]])
@@ -358,16 +361,16 @@ def test_the_last_step_is_first_order_to_sigma_zero(name: str, steps: int) -> No
 def test_time_embedding_is_in_float32_under_half_precision() -> None:
     """In bfloat16 levels 0.01 apart would be one level."""
     embedding = LogSNREmbedding(32)
-    inputs: list[Tensor] = []
-    embedding.net.register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
     levels = torch.tensor([6.00, 6.01])
     with torch.no_grad():
-        embedding(levels)
+        full = embedding(levels)
         with torch.autocast("cpu", torch.bfloat16):
-            embedding(levels)
-    assert inputs[1].dtype == torch.float32
-    assert torch.equal(inputs[0], inputs[1])
-    assert not torch.equal(inputs[0][0], inputs[0][1])
+            half = embedding(levels)
+        halved = embedding.bfloat16()(levels)
+    assert torch.equal(full, half)
+    for embedded in (half, halved):
+        assert embedded.dtype == torch.float32
+        assert not torch.equal(embedded[0], embedded[1])
 
 
 def test_schedule_arithmetic_and_pictures_are_float32_under_half_precision(
