@@ -31,7 +31,6 @@ from imagen.training.plan import Data, Plan, choose_stage, prepare
 from imagen.training.processes import by_the_first, join, leave, own_device
 from imagen.training.record import STATE, check_folder, write_record
 from imagen.training.samples import SampleSheet, distinct
-from imagen.training.sources import ends
 from imagen.training.trainer import Diverged, Execution, Trainer, starting_weights
 
 PROGRAM = "python -m imagen.train"
@@ -84,8 +83,6 @@ def _parser() -> _Parser:
 def _config(args: argparse.Namespace, stage: StageConfig) -> TrainConfig:
     """The recipe's values, with the flags' on top."""
     values: dict[str, Any] = paper_config(stage.unet.lowres) if args.recipe == "paper" else {}
-    # A function's stream comes in random order; the order of files may mean something.
-    values.setdefault("shuffle_times", ends(args.data))
     given = {option.name: getattr(args, option.name) for option in fields(TrainConfig)}
     values |= {name: value for name, value in given.items() if value is not None}
     if "steps" not in values:

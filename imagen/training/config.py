@@ -42,7 +42,6 @@ class TrainConfig:
     gamma: float = _option(5.0, "cap of the weightings capped_v and min_snr")
     max_aug_sigma: float = _option(0.5, "largest noise-to-signal ratio put on low-resolution pictures")
     crop: int = _option(0, "train on squares of so many pixels cut from each picture; 0: whole pictures")
-    shuffle_times: bool = _option(False, "noise levels meet pictures in random order")
     precision: str = _option("float32", "number format of the network's arithmetic", PRECISIONS)
     seed: int = _option(0, "of weights, batches and noise")
 
@@ -96,5 +95,4 @@ def paper_config(lowres: bool) -> dict[str, Any]:
         "ema": 0.9999,
         "weighting": "eps",
         "max_aug_sigma": 1.0,
-        "shuffle_times": True,
     }

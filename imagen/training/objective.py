@@ -78,18 +78,16 @@ def draw(
     config: TrainConfig,
     side: int,
     generator: torch.Generator,
-    order: Tensor | None = None,
 ) -> Draws:
     """Draws for a whole batch of pictures of `side` pixels.
 
-    Time is stratified: uniform in each of B equal parts of [0, 1], which `order`, a permutation of B, deals
-    out to the pictures. The augmentation level is drawn once per picture (appendix F; figure A.32).
+    Time is stratified: uniform in each of B equal parts of [0, 1], dealt out to the pictures at random, as
+    these come sorted: each would only ever be seen near one noise level. The augmentation level is drawn
+    once per picture (appendix F; figure A.32).
     """
     batch = config.batch
-    strata = torch.arange(batch) + torch.rand(batch, generator=generator)
+    strata = torch.randperm(batch, generator=generator) + torch.rand(batch, generator=generator)
     log_snr = SCHEDULES[stage.schedule](strata / batch)
-    if order is not None:
-        log_snr = log_snr[order]
     noise = torch.randn((batch, 3, side, side), generator=generator)
     if not stage.unet.lowres:
         return Draws(log_snr, noise)

@@ -169,13 +169,7 @@ class Trainer:
         if 0 < config.crop < side:
             # On the low-resolution picture's grid: the crop's input is then the crop of the input.
             corners = FACTOR * rng.integers((side - config.crop) // FACTOR + 1, size=(config.batch, 2))
-        order = torch.from_numpy(rng.permutation(config.batch)) if config.shuffle_times else None
-        return (
-            indices,
-            dropped,
-            corners,
-            draw(self.stage, config, config.crop or side, generator, order),
-        )
+        return indices, dropped, corners, draw(self.stage, config, config.crop or side, generator)
 
     def _backward(self, pictures: Tensor, text: tuple[Tensor, Tensor], draws: Draws) -> Tensor:
         """Adds a piece's share to the gradients; gives the piece's own loss."""
