@@ -27,10 +27,11 @@ class ReferenceFeatures:
 class Inputs:
     """All that metrics may look at, for n pictures in one order.
 
-    `features` maps an image extractor's name to (n, dim). `captions` holds each picture's prompt, `metas` what
-    the bench says about it (`Prompt.meta`), `clusters` (n,) a number for each prompt. `embed(name, texts)` gives vectors of a text extractor, (len(texts), dim).
-    `identities` maps every extractor used to its identity, a text extractor's under "text:<name>".
-    `file_type` names how the pictures were stored ("png"), as lossy files move the scores.
+    `features` maps an image extractor's name to (n, dim). `captions` holds each picture's prompt, `metas`
+    what the bench knows about it (`Prompt.meta`), `clusters` (n,) a number for each prompt.
+    `embed(name, texts)` gives vectors of a text extractor, (len(texts), dim). `identities` maps every
+    extractor used to its identity, a text extractor's under "text:<name>". `file_type` names how the pictures
+    were stored ("png"), as lossy files move the scores.
     """
 
     features: Mapping[str, Vectors]
@@ -142,7 +143,8 @@ class Description:
 
 
 def describe(metric: Metric) -> Description:
-    """A metric's line for lists; the summary is the first line of its class's docstring."""
-    summary = next(iter((type(metric).__doc__ or "").strip().splitlines()), "")
+    """A metric's line for lists: its own `summary`, or else the first line of its class's docstring."""
+    first = next(iter((type(metric).__doc__ or "").strip().splitlines()), "")
+    summary = str(getattr(metric, "summary", first))
     extractors = metric.image_extractors + metric.text_extractors
     return Description(metric.name, metric.direction, summary, extractors)

@@ -31,11 +31,12 @@ _EXTRACTOR = "scenes_judge"
 class ScenesMetric:
     """One part of the judge's verdict on a picture of a scene, 0..1; no value where the part does not apply.
 
-    `part` names the field of `harness.scenes_judge.verdict.Verdict`.
+    `part` names the field of `harness.scenes_judge.verdict.Verdict`, `summary` says it in words.
     """
 
     name: str
     part: str
+    summary: str
     direction: Direction = "higher"
     image_extractors: tuple[str, ...] = (_EXTRACTOR,)
     text_extractors: tuple[str, ...] = ()
@@ -78,13 +79,7 @@ class ScenesMetric:
 
 @dataclass(frozen=True)
 class ScenesAccuracy(ScenesMetric):
-    """Share of pictures that show every object, colour, count and relation that their scene asks, after GenEval.
-
-    1 or 0 a picture, with a reason. Written words and backgrounds are not judged.
-    """
-
-    name: str = "scenes_accuracy"
-    part: str = "correct"
+    """The verdict as a whole, 1 or 0 a picture, with a reason."""
 
     def reasons(self, inputs: Inputs) -> list[str | None]:
         """For each picture one line that says what was asked and what was seen."""
@@ -92,17 +87,46 @@ class ScenesAccuracy(ScenesMetric):
         return [reason(scene, from_vector(vector)) for scene, vector in pairs]
 
 
+_MISSING_IS_WRONG = "a missing object is wrong"
+
 SCENES_METRICS: tuple[ScenesMetric, ...] = (
-    ScenesAccuracy(),
-    ScenesMetric("scenes_objects", "objects"),
-    ScenesMetric("scenes_colours", "colours"),
-    ScenesMetric("scenes_colours_strict", "colours_strict"),
-    ScenesMetric("scenes_counts", "counts"),
-    ScenesMetric("scenes_counts_strict", "counts_strict"),
-    ScenesMetric("scenes_relations", "relation"),
-    ScenesMetric("scenes_relations_strict", "relation_strict"),
+    ScenesAccuracy(
+        "scenes_accuracy",
+        "correct",
+        "Share of pictures in which every object, colour, count and relation is as asked, after GenEval. "
+        "Written words and backgrounds are not judged.",
+    ),
+    ScenesMetric("scenes_objects", "objects", "Of the asked kinds of object, the share that is found."),
+    ScenesMetric(
+        "scenes_colours", "colours", "Of the asked colours whose object is found, the share that is right."
+    ),
+    ScenesMetric(
+        "scenes_colours_strict",
+        "colours_strict",
+        f"Of the asked colours, the share that is right; {_MISSING_IS_WRONG}.",
+    ),
+    ScenesMetric(
+        "scenes_counts",
+        "counts",
+        "Of the asked counts above one with some of the object found, the share that is exactly right.",
+    ),
+    ScenesMetric(
+        "scenes_counts_strict",
+        "counts_strict",
+        f"Of the asked counts above one, the share that is exactly right; {_MISSING_IS_WRONG}.",
+    ),
+    ScenesMetric(
+        "scenes_relations",
+        "relation",
+        "Of the asked relations whose two objects are found, the share that is right.",
+    ),
+    ScenesMetric(
+        "scenes_relations_strict",
+        "relation_strict",
+        f"Of the asked relations, the share that is right; {_MISSING_IS_WRONG}.",
+    ),
 )
-"""The whole verdict and its parts; `_strict` counts a missing object as wrong."""
+"""The whole verdict and its parts; each value is the mean over the pictures to which it applies."""
 
 
 def _scenes(inputs: Inputs) -> list[Scene]:

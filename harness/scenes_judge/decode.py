@@ -87,8 +87,6 @@ def from_vector(vector: NDArray[np.float32]) -> tuple[Detection, ...]:
     for score, kind, colour, colour_score, x0, y0, x1, y1 in vector.reshape(-1, FIELDS).tolist():
         if score > 0:
             found.append(
-                Detection(
-                    KINDS[int(kind)], COLOUR_LABELS[int(colour)], (x0, y0, x1, y1), score, colour_score
-                )
+                Detection(KINDS[int(kind)], COLOUR_LABELS[int(colour)], (x0, y0, x1, y1), score, colour_score)
             )
     return tuple(found)

@@ -63,7 +63,7 @@ class Eye:
         self.threshold = threshold
         self._device = device
         self._network = network.eval().requires_grad_(False).to(device)
-        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network.to(memory_format=torch.channels_last)
 
     def look(self, images: Sequence[RgbImage]) -> list[tuple[Detection, ...]]:
         """What is seen in RGB uint8 pictures (height, width, 3) of any sizes."""

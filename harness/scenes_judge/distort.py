@@ -140,7 +140,7 @@ def degrade(pictures: Tensor, config: DistortConfig, rng: Rng, group: int = 8) -
     pictures = pictures * (1 + spread((batch, 1, 1, 1), config.contrast))
     pictures = pictures + spread((batch, 3, 1, 1), config.tint)
     done = []
-    for part in pictures.split(group):
+    for part in torch.split(pictures, group):
         lost = part
         if rng.random() < config.thickened:
             lost = thicken(lost)

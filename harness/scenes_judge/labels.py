@@ -1,4 +1,4 @@
-"""The judge's vocabulary: kinds of object, colours, and what a scene truly shows, as the judge would say it."""
+"""The judge's vocabulary: kinds of object, colours, and what a scene truly shows in these terms."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -23,7 +22,10 @@ GRID = INPUT // STRIDE
 
 @dataclass(frozen=True)
 class DetectorConfig:
-    """Channels at strides 2, 4, 8, 16 and 32, and of the head. Raises ValueError for other numbers of them."""
+    """Channels at the strides 2, 4, 8, 16 and 32, and of the head.
+
+    Raises ValueError for another number of them.
+    """
 
     channels: tuple[int, ...] = (16, 24, 64, 112, 160)
     head: int = 64
@@ -93,10 +95,12 @@ class Detector(nn.Module):
         self.mix8 = _conv(c8, config.head)
         self.head = _conv(config.head, config.head)
         self.out = nn.Conv2d(config.head, len(KINDS) + len(COLOUR_LABELS) + 4, 1)
-        with torch.no_grad():
-            # Nearly every cell is empty: begin by saying so, or the first steps are lost on it.
-            self.out.bias[: len(KINDS)] = -4.6
-            self.out.bias[-2:] = 0.35
+        # Nearly every cell is empty: begin by saying so, or the first steps are lost on it.
+        assert self.out.bias is not None
+        start = self.out.bias.detach().clone()
+        start[: len(KINDS)] = -4.6
+        start[-2:] = 0.35
+        self.out.bias = nn.Parameter(start)
 
     def forward(self, pictures: Tensor) -> Raw:
         """See the class."""

@@ -92,7 +92,9 @@ def loss_of(raw: Raw, targets: Targets) -> tuple[Tensor, dict[str, float]]:
     scale = torch.tensor([1.0, 1.0, 10.0, 10.0])[None, :, None, None]
     error = ((raw.boxes - targets.boxes).abs() * scale).mean(1)
     boxes = (targets.weights * error).sum() / total
-    parts = {"centres": float(kinds.detach()), "colours": float(colours.detach()), "boxes": float(boxes.detach())}
+    parts = {
+        "centres": float(kinds.detach()),
+        "colours": float(colours.detach()),
+        "boxes": float(boxes.detach()),
+    }
     return kinds + 0.5 * colours + 0.5 * boxes, parts
-
-

@@ -32,9 +32,9 @@ VALIDATION_PICTURES = 2048
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How the detector is trained. The learning rate rises over `warmup` steps, then falls to 0 as a cosine."""
+    """How the detector is trained. The learning rate rises over `warmup` steps, then falls as a cosine."""
 
-    steps: int = 4000
+    steps: int = 2000
     batch: int = 64
     lr: float = 3e-3
     warmup: int = 200
@@ -84,7 +84,7 @@ class Trainer:
     ) -> None:
         torch.manual_seed(config.seed)
         self.config, self.distort, self.store = config, distort, store
-        self.network = Detector(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = Detector(network).to(memory_format=torch.channels_last)
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), config.lr, weight_decay=config.weight_decay, betas=(0.9, 0.99)
