@@ -28,7 +28,7 @@ class DistortConfig:
     shrunk to before it is enlarged again; blur: greatest Gaussian sigma in pixels of 128; noise: greatest
     standard deviation on [-1, 1]; tint: greatest shift of a channel on [-1, 1]; contrast: greatest change;
     smudged and thickened: shares of groups of pictures with blurred patches, and with thicker dark lines;
-    scrambled: share of objects whose quarters change places, and which then are no objects any more.
+    recoloured: share of pictures whose colours are exchanged for others.
     """
 
     zoom: float = 0.15
@@ -41,37 +41,7 @@ class DistortConfig:
     contrast: float = 0.12
     smudged: float = 0.2
     thickened: float = 0.1
-    scrambled: float = 0.06
-
-
-def scramble(
-    picture: NDArray[np.uint8], kinds: NDArray[np.intp], boxes: NDArray[np.float32], share: float, rng: Rng
-) -> None:
-    """Swaps the quarters of some objects crosswise, in place, and strikes them out of `kinds` (-1).
-
-    picture (S, S, 3). The pieces of an object, in its colours, are not that object: a detector that counts
-    textures instead of shapes would see it still. Overlapping objects are left alone.
-    """
-    side = len(picture)
-    present = np.flatnonzero(kinds >= 0)
-    for place in present:
-        if rng.random() >= share:
-            continue
-        x0, y0, x1, y1 = boxes[place]
-        if any(
-            other != place
-            and boxes[other, 0] < x1
-            and boxes[other, 2] > x0
-            and boxes[other, 1] < y1
-            and boxes[other, 3] > y0
-            for other in present
-        ):
-            continue
-        left, top = int(x0 * side), int(y0 * side)
-        half_w, half_h = int((x1 - x0) * side) // 2, int((y1 - y0) * side) // 2
-        part = picture[top : top + 2 * half_h, left : left + 2 * half_w]
-        part[...] = np.roll(part, (half_h, half_w), (0, 1))
-        kinds[place] = -1
+    recoloured: float = 0.25
 
 
 def warp(pictures: Tensor, boxes: Tensor, config: DistortConfig, rng: Rng) -> tuple[Tensor, Tensor]:
@@ -89,6 +59,30 @@ def warp(pictures: Tensor, boxes: Tensor, config: DistortConfig, rng: Rng) -> tu
     warped = F.grid_sample(pictures, where, padding_mode="border", align_corners=False)
     moved = (boxes - 0.5) * scale[:, None, None] + 0.5 + move.repeat(1, 2)[:, None, :]
     return warped, moved.clamp(0, 1)
+
+
+def recolour(pictures: Tensor, share: float, rng: Rng) -> tuple[Tensor, Tensor]:
+    """Exchanges the colours of some pictures; also says which, (B,) bool.
+
+    Shapes in arbitrary colours make the network know a broccoli by its shape and not by its green. Half of
+    the chosen pictures get their channels exchanged and their saturation changed, the others a random curve
+    for each channel, which makes any tone any other.
+    """
+    changed = torch.tensor(rng.random(len(pictures)) < share)
+    out = pictures.clone()
+    for row in torch.nonzero(changed).flatten().tolist():
+        picture = pictures[row]
+        if rng.random() < 0.5:
+            mixed = picture[torch.tensor(rng.permutation(3))]
+            grey = mixed.mean(0, keepdim=True)
+            out[row] = grey + (mixed - grey) * float(rng.choice([0.0, 0.6, 1.0, 1.4]))
+        else:
+            knots = torch.tensor(2 * rng.random((3, 6)) - 1, dtype=torch.float32)
+            place = (picture.clamp(-1, 1) + 1) * 2.5
+            below = place.long().clamp(max=4)
+            low, high = (knots.gather(1, (below + step).flatten(1)).view_as(picture) for step in (0, 1))
+            out[row] = torch.lerp(picture, torch.lerp(low, high, place - below), 0.6 + 0.4 * rng.random())
+    return out, changed
 
 
 def blur(pictures: Tensor, sigma: float) -> Tensor:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drawbench.scenes import COLOURS, OBJECTS, Scene, layout
-from drawbench.scenes.objects import DRAWINGS
+from drawbench.scenes.objects import DRAWINGS, PAINTS
 
 KINDS: tuple[str, ...] = OBJECTS
-OWN = "own"
-"""The label of a drawing in its own colours."""
-COLOUR_LABELS: tuple[str, ...] = (*COLOURS, OWN)
+GREY = "grey"
+COLOUR_LABELS: tuple[str, ...] = (*COLOURS, GREY)
+"""The colours that the world paints with, and grey, which some drawings are by themselves."""
 
-OWN_WORDS: dict[str, str] = {
+OWN_COLOURS: dict[str, str] = {
     "#ea5a47": "red",
     "#d22f27": "red",
     "#f4aa41": "orange",
@@ -26,15 +26,17 @@ OWN_WORDS: dict[str, str] = {
     "#6a462f": "brown",
     "#3f3f3f": "black",
     "#ffffff": "white",
+    "#d0cfce": GREY,
+    "#9b9b9a": GREY,
 }
-"""The colour word that a person would use for a drawing's own main fill; greys have none."""
+"""What a person would call a drawing's own main fill."""
 
 Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """An object seen: its kind, its colour label, its box (x0, y0, x1, y1) in 0..1 and the scores, 0..1."""
+    """An object seen: its kind, its colour, its box (x0, y0, x1, y1) in 0..1 and the scores, 0..1."""
 
     kind: str
     colour: str
@@ -43,15 +45,24 @@ class Detection:
     colour_score: float = 1.0
 
 
-def colour_word(kind: str, label: str) -> str | None:
-    """The colour of a detection as people say it; None for own colours without a word (the greys)."""
-    return OWN_WORDS.get(DRAWINGS[kind].main) if label == OWN else label
+def own_colour(kind: str) -> str:
+    """The colour of a drawing that nobody painted, as people would say it."""
+    return OWN_COLOURS[DRAWINGS[kind].main]
+
+
+def main_fill(kind: str, colour: str | None) -> tuple[int, int, int]:
+    """RGB of a drawing's main fill, painted or, for None, its own."""
+    if colour is not None:
+        return PAINTS[colour]
+    digits = DRAWINGS[kind].main.removeprefix("#")
+    red, green, blue = bytes.fromhex(digits)
+    return red, green, blue
 
 
 def true_detections(scene: Scene, layout_seed: int) -> tuple[Detection, ...]:
     """What a perfect detector would see in the scene's picture; signs are no objects."""
     return tuple(
-        Detection(item.name, item.colour or OWN, item.box)
+        Detection(item.name, item.colour or own_colour(item.name), item.box)
         for item in layout(scene, layout_seed)
         if item.kind == "drawing"
     )

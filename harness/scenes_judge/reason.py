@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from drawbench.scenes import Scene
 from drawbench.scenes.captions import NUMBER_WORDS, with_article
 from drawbench.scenes.objects import DRAWINGS
-from harness.scenes_judge.labels import OWN, Detection, colour_word
+from harness.scenes_judge.labels import Detection, own_colour
 from harness.scenes_judge.verdict import judge, relations
 
 
@@ -35,9 +35,9 @@ def _seen(scene: Scene, seen: tuple[Detection, ...]) -> str:
     ordered += [d for d in seen if d.kind not in asked]
     groups: dict[tuple[str, str | None], int] = {}
     for d in ordered:
-        # Without a colour asked for, own colours need no word.
-        plain = d.colour == OWN and asked.get(d.kind) is None
-        word = None if plain else colour_word(d.kind, d.colour) or "own-coloured"
+        # Without a colour asked for, the usual one needs no word.
+        plain = d.colour == own_colour(d.kind) and asked.get(d.kind) is None
+        word = None if plain else d.colour
         groups[d.kind, word] = groups.get((d.kind, word), 0) + 1
     if not groups:
         return "none of the world's objects"

@@ -10,38 +10,56 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from drawbench.scenes import digest, render, training_specs
-from harness.scenes_judge.labels import COLOUR_LABELS, KINDS, true_detections
+from drawbench.scenes import BACKGROUNDS, digest, layout, render, training_specs
+from harness.scenes_judge.labels import COLOUR_LABELS, KINDS, main_fill, own_colour
 from harness.scenes_judge.network import INPUT
 
 MOST = 6
 """Places for objects in a picture's row; the world has at most six."""
 
 
-@dataclass(frozen=True)
-class Store:
-    """pictures (N, 128, 128, 3) uint8; kinds, colours (N, 6) intp, kind -1 for no object; boxes (N, 6, 4)."""
+GROUNDS: tuple[str | None, ...] = (None, *BACKGROUNDS)
 
-    pictures: NDArray[np.uint8]
+
+@dataclass(frozen=True)
+class Labels:
+    """What N pictures show. kinds, colours: (N, 6) indices, kind -1 for no object; boxes: (N, 6, 4) in 0..1;
+    mains: (N, 6, 3), RGB of the main fills; grounds: (N,) indices into GROUNDS."""
+
     kinds: NDArray[np.intp]
     colours: NDArray[np.intp]
     boxes: NDArray[np.float32]
+    mains: NDArray[np.uint8]
+    grounds: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Store:
+    """pictures (N, 128, 128, 3) uint8 and their labels."""
+
+    pictures: NDArray[np.uint8]
+    labels: Labels
 
     def __len__(self) -> int:
         return len(self.pictures)
 
 
-def labelled(seed: int, n: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """Kinds, colours and boxes of the first n scenes of the training stream `seed`; shapes as in `Store`."""
+def labelled(seed: int, n: int) -> Labels:
+    """The labels of the first n scenes of the training stream `seed`."""
     kinds = np.full((n, MOST), -1, np.intp)
     colours = np.zeros((n, MOST), np.intp)
     boxes = np.zeros((n, MOST, 4), np.float32)
+    mains = np.zeros((n, MOST, 3), np.uint8)
+    grounds = np.zeros(n, np.intp)
     for row, example in zip(range(n), training_specs(seed), strict=False):
-        for place, seen in enumerate(true_detections(example.scene, example.layout_seed)):
-            kinds[row, place] = KINDS.index(seen.kind)
-            colours[row, place] = COLOUR_LABELS.index(seen.colour)
-            boxes[row, place] = seen.box
-    return kinds, colours, boxes
+        grounds[row] = GROUNDS.index(example.scene.background)
+        drawings = [p for p in layout(example.scene, example.layout_seed) if p.kind == "drawing"]
+        for place, item in enumerate(drawings):
+            kinds[row, place] = KINDS.index(item.name)
+            colours[row, place] = COLOUR_LABELS.index(item.colour or own_colour(item.name))
+            boxes[row, place] = item.box
+            mains[row, place] = main_fill(item.name, item.colour)
+    return Labels(kinds, colours, boxes, mains, grounds)
 
 
 def draw_store(seed: int, n: int) -> Store:
@@ -50,7 +68,7 @@ def draw_store(seed: int, n: int) -> Store:
         render(example.scene, INPUT, example.layout_seed)
         for _, example in zip(range(n), training_specs(seed), strict=False)
     ]
-    return Store(np.stack(pictures), *labelled(seed, n))
+    return Store(np.stack(pictures), labelled(seed, n))
 
 
 def open_store(folder: Path, seed: int, n: int) -> Store:
@@ -75,4 +93,4 @@ def open_store(folder: Path, seed: int, n: int) -> Store:
                 print(f"drawn {row + 1}/{n} pictures, {left:.0f} s left", flush=True)
         out.flush()
         meta.write_text(json.dumps(wanted))
-    return Store(np.load(file, mmap_mode="r"), *labelled(seed, n))
+    return Store(np.load(file, mmap_mode="r"), labelled(seed, n))

@@ -22,7 +22,7 @@ class Targets:
     """heat: (B, 42, G, G), bumps of height 1 at the centres; centres: the same shape, bool.
 
     colours: (B, G, G) class indices; boxes: (B, 4, G, G) as in `Raw`; weights: (B, G, G), 0 where no object
-    is near.
+    is near; colour_weights: the same, 0 also where the colour is not known.
     """
 
     heat: Tensor
@@ -30,10 +30,11 @@ class Targets:
     colours: Tensor
     boxes: Tensor
     weights: Tensor
+    colour_weights: Tensor
 
 
 def make_targets(kinds: Tensor, colours: Tensor, boxes: Tensor) -> Targets:
-    """From kinds and colours (B, K) int64, kind -1 for no object, and boxes (B, K, 4) in shares.
+    """From kinds and colours (B, K) int64, -1 for no object and no known colour, and boxes (B, K, 4) in 0..1.
 
     An object's bump is a Gaussian whose spread follows its smaller side (CenterNet, section 3). Objects whose
     centre lies outside the picture are left out.
@@ -72,7 +73,8 @@ def make_targets(kinds: Tensor, colours: Tensor, boxes: Tensor) -> Targets:
         ],
         1,
     )
-    return Targets(heat, centres, of_owner(colours), target, weights)
+    known = of_owner(colours)
+    return Targets(heat, centres, known.clamp(min=0), target, weights, weights * (known >= 0))
 
 
 def loss_of(raw: Raw, targets: Targets) -> tuple[Tensor, dict[str, float]]:
@@ -88,7 +90,7 @@ def loss_of(raw: Raw, targets: Targets) -> tuple[Tensor, dict[str, float]]:
     kinds = -torch.where(targets.centres, at_centre, elsewhere).sum() / targets.centres.sum().clamp(min=1)
     total = targets.weights.sum().clamp(min=1)
     entropy = F.cross_entropy(raw.colours, targets.colours, reduction="none")
-    colours = (targets.weights * entropy).sum() / total
+    colours = (targets.colour_weights * entropy).sum() / targets.colour_weights.sum().clamp(min=1)
     scale = torch.tensor([1.0, 1.0, 10.0, 10.0])[None, :, None, None]
     error = ((raw.boxes - targets.boxes).abs() * scale).mean(1)
     boxes = (targets.weights * error).sum() / total

@@ -1,8 +1,8 @@
 """Trains the judge: `python -m harness.scenes_judge.train --out FOLDER`.
 
-It sees renderings of training scenes with distortions, never a generated picture and no held-out scene.
-Batches are functions of (seed, step) alone, so the same command resumes where it stopped. At the end it
-chooses the threshold on other renderings of training scenes and writes OUT/detector.safetensors.
+It sees renderings of training scenes, retouched and distorted, never a generated picture and no held-out
+scene. Batches are functions of (seed, step) alone, so the same command resumes where it stopped. At the end
+it chooses the threshold on other renderings of training scenes and writes OUT/detector.safetensors.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,12 @@ import torch
 from torch import Tensor
 
 from drawbench.scenes import digest
+from drawbench.scenes.sprites import background_pixels
 from harness.scenes_judge.detect import save_detector
-from harness.scenes_judge.distort import DistortConfig, degrade, scramble, warp
-from harness.scenes_judge.network import Detector, DetectorConfig
-from harness.scenes_judge.store import Store, draw_store, open_store
+from harness.scenes_judge.distort import DistortConfig, degrade, recolour, warp
+from harness.scenes_judge.network import INPUT, Detector, DetectorConfig
+from harness.scenes_judge.retouch import Objects, RetouchConfig, repaint, scramble
+from harness.scenes_judge.store import GROUNDS, Store, draw_store, open_store
 from harness.scenes_judge.targets import loss_of, make_targets
 from harness.scenes_judge.tune import THRESHOLDS, choose_threshold, f1_by_threshold, see
 
@@ -51,7 +53,7 @@ def learning_rate(config: TrainConfig, step: int) -> float:
 
 @dataclass(frozen=True)
 class Batch:
-    """pictures (B, 3, 128, 128) in [-1, 1]; kinds, colours (B, K); boxes (B, K, 4)."""
+    """pictures (B, 3, 128, 128) in [-1, 1]; kinds, colours (B, K), -1 where unknown; boxes (B, K, 4)."""
 
     pictures: Tensor
     kinds: Tensor
@@ -59,31 +61,40 @@ class Batch:
     boxes: Tensor
 
 
-def make_batch(store: Store, indices: Sequence[int], distort: DistortConfig, seed: Sequence[int]) -> Batch:
-    """The stored pictures of these indices, distorted: a function of its arguments."""
+def make_batch(
+    store: Store, indices: Sequence[int], distort: DistortConfig, retouch: RetouchConfig, seed: Sequence[int]
+) -> Batch:
+    """The stored pictures of these indices, retouched and distorted: a function of its arguments."""
     rng = np.random.default_rng(list(seed))
     rows = np.asarray(indices)
-    pictures = store.pictures[rows]
-    kinds, boxes = store.kinds[rows].copy(), store.boxes[rows]
-    if distort.scrambled > 0:
-        pictures = pictures.copy()
-        for picture, kind, box in zip(pictures, kinds, boxes, strict=True):
-            scramble(picture, kind, box, distort.scrambled, rng)
-    signed = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    pictures, labels = store.pictures[rows].copy(), store.labels
+    kinds, colours, boxes = labels.kinds[rows].copy(), labels.colours[rows].copy(), labels.boxes[rows]
+    for place, row in enumerate(rows):
+        objects = Objects(kinds[place], colours[place], boxes[place], labels.mains[row])
+        ground = background_pixels(GROUNDS[labels.grounds[row]], INPUT)
+        repaint(pictures[place], ground, objects, retouch, rng)
+        scramble(pictures[place], objects, retouch.scrambled, rng)
+    signed = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
     warped, moved = warp(signed, torch.from_numpy(boxes), distort, rng)
-    return Batch(
-        degrade(warped, distort, rng), torch.from_numpy(kinds), torch.from_numpy(store.colours[rows]), moved
-    )
+    recoloured, changed = recolour(warped, distort.recoloured, rng)
+    known = torch.where(changed[:, None], -1, torch.from_numpy(colours))
+    return Batch(degrade(recoloured, distort, rng), torch.from_numpy(kinds), known, moved)
 
 
 class Trainer:
     """The network, its moving average and optimiser, saved and resumed as a whole."""
 
     def __init__(
-        self, config: TrainConfig, distort: DistortConfig, store: Store, network: DetectorConfig
+        self,
+        config: TrainConfig,
+        store: Store,
+        network: DetectorConfig,
+        distort: DistortConfig | None = None,
+        retouch: RetouchConfig | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
-        self.config, self.distort, self.store = config, distort, store
+        self.config, self.store = config, store
+        self.distort, self.retouch = distort or DistortConfig(), retouch or RetouchConfig()
         self.network = Detector(network).to(memory_format=torch.channels_last)
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
@@ -97,7 +108,9 @@ class Trainer:
         config = self.config
         rng = np.random.default_rng((config.seed, self.step))
         indices = np.sort(rng.integers(len(self.store), size=config.batch))
-        batch = make_batch(self.store, indices.tolist(), self.distort, (config.seed, self.step, 1))
+        batch = make_batch(
+            self.store, indices.tolist(), self.distort, self.retouch, (config.seed, self.step, 1)
+        )
         targets = make_targets(batch.kinds, batch.colours, batch.boxes)
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(config, self.step)
@@ -164,16 +177,18 @@ def run(trainer: Trainer, out: Path, every: int = 100) -> None:
 def finish(trainer: Trainer, out: Path, record: dict[str, Any], seed: int) -> Path:
     """Chooses the threshold for the averaged weights and writes OUT/detector.safetensors with the record.
 
-    The threshold is chosen on distorted renderings of the training stream `seed`, which is another one than
-    the pictures'.
+    The threshold is chosen on distorted renderings, their colours left alone, of the training stream `seed`,
+    which is another one than the pictures'.
     """
+    distort = replace(trainer.distort, recoloured=0.0)
+    retouch = replace(trainer.retouch, repainted=0.0)
     network = Detector(trainer.network.config)
     network.load_state_dict(trainer.average)
     held = draw_store(seed, VALIDATION_PICTURES)
     seen, kinds, boxes = [], [], []
     for start in range(0, len(held), trainer.config.batch):
         rows = range(start, min(start + trainer.config.batch, len(held)))
-        batch = make_batch(held, rows, trainer.distort, (seed, start, 2))
+        batch = make_batch(held, rows, distort, retouch, (seed, start, 2))
         seen += see(network, batch.pictures, THRESHOLDS[0])
         kinds.append(batch.kinds)
         boxes.append(batch.boxes)
@@ -207,7 +222,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     store = open_store(args.pictures_folder or args.out / "pictures", args.pictures_seed, args.pictures)
     config = TrainConfig(args.steps, args.batch, args.lr, seed=args.seed)
-    trainer = Trainer(config, DistortConfig(), store, DetectorConfig())
+    trainer = Trainer(config, store, DetectorConfig())
     if (args.out / "state.pt").exists():
         trainer.restore(torch.load(args.out / "state.pt", map_location="cpu", weights_only=True))
     run(trainer, args.out)
@@ -215,6 +230,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "command": "python -m harness.scenes_judge.train",
         "config": asdict(config),
         "distortions": asdict(trainer.distort),
+        "retouches": asdict(trainer.retouch),
         "pictures": {"n": args.pictures, "split": "train", "seed": args.pictures_seed, "world": digest()},
         "seconds": round(trainer.seconds),
         "threads": args.threads,

@@ -14,8 +14,8 @@ The definitions, for one picture. *Found* means that at least one object of that
   right and so is the relation.
 
 What is not asked exists not: it is None. Objects of other kinds are no fault, as in GenEval; backgrounds and
-written words are not judged. A drawing in its own colours counts as the colour that people would name
-(`labels.OWN_WORDS`), and where no colour is asked any will do.
+written words are not judged. A drawing in its own colours has the colour that people would name
+(`labels.OWN_COLOURS`), and where no colour is asked any will do.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drawbench.scenes import Scene, Thing
-from harness.scenes_judge.labels import Box, Detection, colour_word
+from harness.scenes_judge.labels import Box, Detection
 
 OFFSET_TOLERANCE = 0.1
 """GenEval's: centres nearer than this share of both sides together are not apart in that direction."""
@@ -116,7 +116,7 @@ def _beyond(offset: float, tolerance: float) -> float:
 
 
 def _colour_right(thing: Thing, objects: list[Detection]) -> float:
-    return float(bool(objects) and all(colour_word(d.kind, d.colour) == thing.colour for d in objects))
+    return float(bool(objects) and all(d.colour == thing.colour for d in objects))
 
 
 def _mean(values: list[float]) -> float | None:
