@@ -103,7 +103,12 @@ def caption_control(
     judge, inputs, pictured = _look(samples, prompts, run_dir, metric, progress)
 
     def values(asked: Sequence[str]) -> NDArray[np.float64]:
-        scores = judge.per_image(replace(inputs, captions=[prompts[i].text for i in asked]))
+        captions, metas = [prompts[i].text for i in asked], [prompts[i].meta for i in asked]
+        scores = judge.per_image(replace(inputs, captions=captions, metas=metas))
+        if np.isnan(scores).any():
+            raise InputError(
+                f"metric {metric} does not apply to every picture; the control needs one that does"
+            )
         return np.array([seven_digits(float(score)) for score in scores], dtype=np.float64)
 
     own = values(pictured)
@@ -141,7 +146,7 @@ def _look(
     """The metric, its inputs from one pass over the pictures, and the prompt id of each picture."""
     plan = ScorePlan(metrics=(metric,))
     extractors = extractors_for(plan, progress)
-    (judge,) = choose_metrics(plan, extractors).metrics
+    (judge,) = choose_metrics(plan, extractors, tuple(prompts.values())).metrics
     if not isinstance(judge, PerImageMetric):
         raise InputError(f"metric {metric} does not judge single pictures by their captions")
     ordered = sorted(samples, key=lambda sample: sample.key)

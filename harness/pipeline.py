@@ -98,7 +98,7 @@ def prepare(options: RunOptions) -> Prepared:
     )
     if isinstance(model, ReadsPrompts):
         model.read_prompts(bench.prompts)
-    scorer = make_scorer(options.scoring, bench.reference) if options.score else None
+    scorer = make_scorer(options.scoring, bench.reference, bench.prompts) if options.score else None
     identity = _plain_identity(model, options.model)
     return Prepared(
         options=options,
@@ -161,7 +161,7 @@ def score_again(
     """
     started = time.perf_counter()
     manifest = read_manifest(run_dir)
-    scorer = make_scorer(scoring, manifest_reference(manifest))
+    scorer = make_scorer(scoring, manifest_reference(manifest), manifest_prompts(manifest))
     policy: OnFailure = "count"
     if (run_dir / SUMMARY_NAME).exists():
         policy = read_summary(run_dir)["on_failure"]

@@ -21,6 +21,7 @@ from PIL import Image
 
 from harness.atomic import write_atomic
 from harness.grid import failure_label
+from harness.metrics.scenes import SCENES_METRICS
 from harness.plots import axis_svg, interval_svg, make_axis
 from harness.run_view import RunView, spread
 from harness.store import writing_to
@@ -41,6 +42,7 @@ METRIC_NOTES = {
         "Fréchet distance between the EfficientNet-Lite0 features of the pictures and of the references. "
         "It is no FID: only values of the same identity can be compared."
     ),
+    **{metric.name: metric.summary for metric in SCENES_METRICS},
 }
 STATUS_WORDS = {
     "ok": "ok",
@@ -68,6 +70,7 @@ class Card:
     label: str
     reason: str
     values: Mapping[str, float]
+    reasons: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -259,6 +262,7 @@ def _card(run: RunView, sample: Sample, text: str, category: str, budget: int) -
         label=label,
         reason=reason,
         values=run.per_sample.get((sample.prompt_id, sample.index), {}),
+        reasons=run.reasons.get((sample.prompt_id, sample.index), {}),
     )
 
 

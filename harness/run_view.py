@@ -29,8 +29,8 @@ class RunView:
     """What a run folder holds, in the plan's order.
 
     `summary` is empty before the run is finished. `samples` holds the last ledger line of each planned
-    sample; `per_sample` maps (prompt id, index) to metric -> value. `counts` maps planned, ok, each failure
-    status and missing to numbers of samples, counted from the ledger itself.
+    sample; `per_sample` maps (prompt id, index) to metric -> value, `reasons` to metric -> why. `counts` maps
+    planned, ok, each failure status and missing to numbers of samples, counted from the ledger itself.
     """
 
     folder: Path
@@ -40,12 +40,14 @@ class RunView:
     samples: tuple[Sample, ...]
     scores: tuple[Score, ...] = ()
     per_sample: Mapping[tuple[str, int], Mapping[str, float]] = field(default_factory=dict)
+    reasons: Mapping[tuple[str, int], Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, run_dir: Path) -> RunView:
         """Reads `run_dir`. Raises InputError where it is no run folder or a file in it is malformed."""
         manifest = read_manifest(run_dir)
         summary = read_summary(run_dir) if (run_dir / SUMMARY_NAME).exists() else {}
+        per_sample, reasons = _read_per_sample(run_dir / SCORES_FILE)
         return cls(
             folder=run_dir,
             manifest=manifest,
@@ -53,7 +55,8 @@ class RunView:
             prompts=manifest_prompts(manifest),
             samples=tuple(planned_samples(manifest, read_ledger(run_dir))),
             scores=tuple(score_from_dict(entry) for entry in summary.get("scores", [])),
-            per_sample=_read_per_sample(run_dir / SCORES_FILE),
+            per_sample=per_sample,
+            reasons=reasons,
         )
 
     @property
@@ -136,17 +139,27 @@ def spread(groups: Sequence[int], total: int) -> list[int]:
     return shown
 
 
-def _read_per_sample(path: Path) -> dict[tuple[str, int], dict[str, float]]:
+_Values = dict[tuple[str, int], dict[str, float]]
+_Reasons = dict[tuple[str, int], dict[str, str]]
+
+
+def _read_per_sample(path: Path) -> tuple[_Values, _Reasons]:
+    """Values and reasons of a table of scores; tables of earlier versions have no reasons."""
+    values: _Values = {}
+    reasons: _Reasons = {}
     if not path.is_file():
-        return {}
+        return values, reasons
     import pandas as pd
 
     try:
-        table = pd.read_parquet(path, columns=["prompt_id", "index", "metric", "value"])
+        table = pd.read_parquet(path)
+        table = table[["prompt_id", "index", "metric", "value", *table.columns.intersection(["reason"])]]
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path} cannot be read as a table of scores: {error}") from None
-    found: dict[tuple[str, int], dict[str, float]] = {}
-    for prompt_id, index, metric, value in table.itertuples(index=False, name=None):
+    for prompt_id, index, metric, value, *told in table.itertuples(index=False, name=None):
+        place = (str(prompt_id), int(index))
         if value is not None and math.isfinite(value):
-            found.setdefault((str(prompt_id), int(index)), {})[str(metric)] = float(value)
-    return found
+            values.setdefault(place, {})[str(metric)] = float(value)
+        if told and isinstance(told[0], str):
+            reasons.setdefault(place, {})[str(metric)] = told[0]
+    return values, reasons

@@ -16,7 +16,7 @@ from harness.extractors import Extractors
 from harness.extractors.base import ImageExtractor, Vectors
 from harness.features import Item, image_features, text_features
 from harness.metrics import AnyMetric
-from harness.metrics.base import Inputs, PerImageMetric, ReferenceFeatures, SetMetric
+from harness.metrics.base import Explains, Inputs, PerImageMetric, ReferenceFeatures, Selective, SetMetric
 from harness.reference import load_reference
 from harness.score_plan import Progress, ScorePlan, choose_metrics, extractors_for
 from harness.stats import cluster_mean_interval
@@ -25,7 +25,11 @@ from harness.types import Sample, Score, Status
 
 @dataclass(frozen=True, slots=True)
 class SampleScore:
-    """One picture's value of one metric; `value` is None for a sample that could not be scored."""
+    """One picture's value of one metric.
+
+    `value` is None for a sample that could not be scored, and, with status "ok", for a picture to which the
+    metric does not apply. `reason` says why the picture has its value, where the metric tells.
+    """
 
     key: str
     prompt_id: str
@@ -35,6 +39,7 @@ class SampleScore:
     value: float | None
     identity: str
     status: str
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ def score_samples(
     carried out.
     """
     extractors = extractors_for(plan, progress)
-    choice = choose_metrics(plan, extractors)
+    choice = choose_metrics(plan, extractors, tuple(prompts.values()))
     unknown = next((s.prompt_id for s in samples if s.prompt_id not in prompts), None)
     if unknown is not None:
         raise InputError(f"a sample belongs to prompt {unknown!r}, which the bench does not have")
@@ -109,8 +114,12 @@ def score_samples(
         elif isinstance(metric, PerImageMetric):
             values = metric.per_image(inputs)
             identity = metric.identity(inputs)
-            scores += _mean_scores(metric, identity, values, scored, failed, prompts, inputs.clusters)
-            rows += _rows(metric.name, identity, values, scored, failed, prompts)
+            means = _mean_scores(metric, identity, values, scored, failed, prompts, inputs.clusters)
+            scores += means
+            if not means:
+                skipped.append((metric.name, "it applies to none of the pictures"))
+            reasons = metric.reasons(inputs) if isinstance(metric, Explains) else [None] * len(scored)
+            rows += _rows(metric.name, identity, values, reasons, scored, failed, prompts)
         else:
             _score_set(metric, inputs, failed, scores, notes, skipped)
     if progress:
@@ -213,6 +222,7 @@ def _inputs(
         reference=reference,
         file_type=_file_type(scored),
         seed=seed,
+        metas=[prompts[s.prompt_id].meta for s in scored],
     )
 
 
@@ -264,7 +274,14 @@ def _mean_scores(
     prompts: Mapping[str, Prompt],
     clusters: NDArray[np.intp],
 ) -> list[Score]:
-    """The mean over the bench, then one for each category in the order of the prompts."""
+    """The mean over the bench, then one for each category in the order of the prompts.
+
+    Means are over the pictures to which the metric applies; where there is none, there is no mean.
+    """
+    applied = np.full(values.shape, True)
+    if isinstance(metric, Selective):
+        applied = ~np.isnan(values)
+        failed = [f for f in failed if metric.applies(prompts[f.prompt_id].meta)]
     of_scored = np.array([prompts[s.prompt_id].category for s in scored])
     of_failed = [prompts[f.prompt_id].category for f in failed]
     categories = list(dict.fromkeys(p.category for p in prompts.values()))
@@ -273,7 +290,7 @@ def _mean_scores(
         groups += categories
     scores = []
     for category in groups:
-        chosen = np.full(of_scored.shape, True) if category is None else of_scored == category
+        chosen = applied if category is None else applied & (of_scored == category)
         if not chosen.any():
             continue
         lost = len(failed) if category is None else of_failed.count(category)
@@ -312,6 +329,7 @@ def _rows(
     name: str,
     identity: str,
     values: NDArray[np.float64],
+    reasons: Sequence[str | None],
     scored: Sequence[Sample],
     failed: Sequence[FailedImage],
     prompts: Mapping[str, Prompt],
@@ -323,11 +341,12 @@ def _rows(
             s.index,
             prompts[s.prompt_id].category,
             name,
-            seven_digits(float(v)),
+            None if np.isnan(v) else seven_digits(float(v)),
             identity,
             "ok",
+            why,
         )
-        for s, v in zip(scored, values, strict=True)
+        for s, v, why in zip(scored, values, reasons, strict=True)
     ]
     rows += [
         SampleScore(

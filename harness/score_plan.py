@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from drawbench.errors import InputError
+from drawbench.types import Prompt
 from harness.extractors import Extractors, Setting
 from harness.extractors.base import DEFAULT_CLIP
 from harness.metrics import AnyMetric, find_metric
+from harness.metrics.base import Selective
+from harness.metrics.scenes import SCENES_METRICS
 from harness.reference import ReferenceSource, reference_files
 from harness.weights import WeightsPolicy
 
@@ -56,14 +59,17 @@ class MetricChoice:
         return tuple(metric.name for metric in self.metrics)
 
 
-def choose_metrics(plan: ScorePlan, extractors: Extractors | None = None) -> MetricChoice:
+def choose_metrics(
+    plan: ScorePlan, extractors: Extractors | None = None, prompts: Sequence[Prompt] | None = None
+) -> MetricChoice:
     """Which metrics a plan comes to on this machine. Cheap: loads no network, so it can run before a run.
 
     Named metrics must all be possible. Without names it is one alignment metric (clip_score where CLIP's
     weights can be had, else align_conse) and, where there are reference pictures, one Fréchet distance
     (fid, fid_legacy_pytorch or fd_effnet_lite0, the first whose weights can be had), with a note on each
-    stand-in. Raises InputError for an unknown metric, lacking weights or reference pictures, and a reference
-    folder without pictures.
+    stand-in; and where the prompts come with scenes, the scenes judge. `prompts` None leaves out what depends
+    on them. Raises InputError for an unknown metric, lacking weights or reference pictures, prompts that a
+    named metric cannot judge, and a reference folder without pictures.
     """
     extractors = extractors or extractors_for(plan)
     if plan.reference is not None and plan.reference.kind == "folder":
@@ -71,7 +77,7 @@ def choose_metrics(plan: ScorePlan, extractors: Extractors | None = None) -> Met
     if plan.metrics is not None:
         metrics = tuple(find_metric(name) for name in dict.fromkeys(plan.metrics))
         for metric in metrics:
-            _require(metric, plan, extractors)
+            _require(metric, plan, extractors, prompts)
         return MetricChoice(metrics)
     chosen: list[AnyMetric] = []
     notes: list[str] = []
@@ -94,6 +100,13 @@ def choose_metrics(plan: ScorePlan, extractors: Extractors | None = None) -> Met
             lacks[name] = problem
         else:
             skipped += lacks.items()
+    if prompts is not None:
+        lead = SCENES_METRICS[0]
+        problem = _unsuited(lead, prompts) or _missing(lead, extractors)
+        if problem is None:
+            chosen += SCENES_METRICS
+        else:
+            skipped.append((lead.name, problem))
     return MetricChoice(tuple(chosen), tuple(notes), tuple(skipped))
 
 
@@ -116,9 +129,19 @@ def _missing(metric: AnyMetric, extractors: Extractors) -> str | None:
     return next((problem for name in wanted if (problem := extractors.missing(name))), None)
 
 
-def _require(metric: AnyMetric, plan: ScorePlan, extractors: Extractors) -> None:
+def _unsuited(metric: AnyMetric, prompts: Sequence[Prompt] | None) -> str | None:
+    if prompts is None or not isinstance(metric, Selective):
+        return None
+    return metric.unsuited([prompt.meta for prompt in prompts])
+
+
+def _require(
+    metric: AnyMetric, plan: ScorePlan, extractors: Extractors, prompts: Sequence[Prompt] | None
+) -> None:
     if metric.needs_reference and plan.reference is None:
         raise InputError(f"metric {metric.name} needs reference pictures; give --reference FOLDER or scenes")
+    if unsuited := _unsuited(metric, prompts):
+        raise InputError(f"metric {metric.name} cannot be computed: {unsuited}")
     problem = _missing(metric, extractors)
     if problem is None:
         return

@@ -40,10 +40,11 @@ class Scorer:
         return result
 
 
-def make_scorer(options: ScoreOptions, reference: Reference | None) -> Scorer:
-    """The scorer for `options`; `reference` is the bench's own, used where the options name none.
+def make_scorer(options: ScoreOptions, reference: Reference | None, prompts: Sequence[Prompt]) -> Scorer:
+    """The scorer for `options` and the run's prompts.
 
-    Loads no network. Raises InputError for an unknown metric, and for one that lacks weights or references.
+    `reference` is the bench's own, used where the options name none. Loads no network. Raises InputError for
+    an unknown metric, for one that lacks weights or references, and for one that cannot judge such prompts.
     """
     from harness.reference import ReferenceSource
     from harness.score_plan import ScorePlan, choose_metrics
@@ -58,4 +59,4 @@ def make_scorer(options: ScoreOptions, reference: Reference | None) -> Scorer:
         download=options.download,
         device=options.device,
     )
-    return Scorer(plan, choose_metrics(plan).names)
+    return Scorer(plan, choose_metrics(plan, prompts=prompts).names)

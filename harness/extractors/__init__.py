@@ -92,7 +92,7 @@ def needs_assets(*ids: str) -> Callable[[Setting], str | None]:
 
 @cache
 def _builtin() -> dict[str, ExtractorSpec]:
-    from harness.extractors import clip, effnet, inception, minilm
+    from harness.extractors import clip, effnet, inception, minilm, scenes_judge
 
     specs = (
         ExtractorSpec("effnet_lite0", effnet.build, needs_assets("efficientnet-lite0")),
@@ -101,5 +101,6 @@ def _builtin() -> dict[str, ExtractorSpec]:
         ExtractorSpec("inception_pytorch", inception.build_pytorch, needs_assets("pt-inception-2015-12-05")),
         ExtractorSpec("minilm", minilm.build, needs_assets("all-MiniLM-L6-v2")),
         ExtractorSpec("clip", clip.build, clip.missing),
+        ExtractorSpec("scenes_judge", scenes_judge.build, lambda setting: None),
     )
     return {spec.name: spec for spec in specs}

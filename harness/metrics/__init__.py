@@ -16,6 +16,7 @@ from harness.extractors.effnet import POOLED
 from harness.metrics.alignment import AlignConse, ClipScore
 from harness.metrics.base import Estimate, Inputs, Metric, PerImageMetric, ReferenceFeatures, SetMetric
 from harness.metrics.distance import FrechetMetric
+from harness.metrics.scenes import SCENES_METRICS
 
 GROUP = "drawbench.metrics"
 
@@ -82,5 +83,6 @@ def _builtin() -> dict[str, AnyMetric]:
         FrechetMetric("fid", "inception"),
         FrechetMetric("fid_legacy_pytorch", "inception_pytorch"),
         FrechetMetric("fd_effnet_lite0", "effnet_lite0", (POOLED.start, POOLED.stop)),
+        *SCENES_METRICS,
     )
     return {metric.name: metric for metric in metrics}

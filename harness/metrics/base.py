@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +27,11 @@ class ReferenceFeatures:
 class Inputs:
     """All that metrics may look at, for n pictures in one order.
 
-    `features` maps an image extractor's name to (n, dim). `captions` holds each picture's prompt, `clusters`
-    (n,) a number for each prompt. `embed(name, texts)` gives vectors of a text extractor, (len(texts), dim).
-    `identities` maps every extractor used to its identity, a text extractor's under "text:<name>".
-    `file_type` names how the pictures were stored ("png"), as lossy files move the scores.
+    `features` maps an image extractor's name to (n, dim). `captions` holds each picture's prompt, `metas`
+    what the bench knows about it (`Prompt.meta`), `clusters` (n,) a number for each prompt.
+    `embed(name, texts)` gives vectors of a text extractor, (len(texts), dim). `identities` maps every
+    extractor used to its identity, a text extractor's under "text:<name>". `file_type` names how the pictures
+    were stored ("png"), as lossy files move the scores.
     """
 
     features: Mapping[str, Vectors]
@@ -41,6 +42,7 @@ class Inputs:
     reference: ReferenceFeatures | None = None
     file_type: str = "png"
     seed: int = 0
+    metas: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,29 @@ class PerImageMetric(Metric, Protocol):
     """A metric that gives each picture its own number; the bench's score is their mean."""
 
     def per_image(self, inputs: Inputs) -> NDArray[np.float64]:
-        """One value a picture, (n,)."""
+        """One value a picture, (n,); NaN where the metric does not apply to the picture."""
+        ...
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """A metric that not every prompt can be judged by, such as one that looks at colours."""
+
+    def unsuited(self, metas: Sequence[Mapping[str, Any]]) -> str | None:
+        """Why the metric cannot judge prompts with these `meta`, in one line, or None where it can."""
+        ...
+
+    def applies(self, meta: Mapping[str, Any]) -> bool:
+        """Whether a picture of the prompt with this `meta` can have a value. Only asked where suited."""
+        ...
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A per-image metric that says why a picture has its value."""
+
+    def reasons(self, inputs: Inputs) -> Sequence[str | None]:
+        """One line for each picture, (n,); None where there is nothing to say."""
         ...
 
 
@@ -119,7 +143,8 @@ class Description:
 
 
 def describe(metric: Metric) -> Description:
-    """A metric's line for lists; the summary is the first line of its class's docstring."""
-    summary = next(iter((type(metric).__doc__ or "").strip().splitlines()), "")
+    """A metric's line for lists: its own `summary`, or else the first line of its class's docstring."""
+    first = next(iter((type(metric).__doc__ or "").strip().splitlines()), "")
+    summary = str(getattr(metric, "summary", first))
     extractors = metric.image_extractors + metric.text_extractors
     return Description(metric.name, metric.direction, summary, extractors)

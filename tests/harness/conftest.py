@@ -41,6 +41,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         unmade: Sequence[str] = (),
         scores: Sequence[Score] = (),
         values: Mapping[str, float] | None = None,
+        reasons: Mapping[str, str] | None = None,
         notices: tuple[str, ...] = (),
         finished: bool = True,
         name: str = "run",
@@ -93,7 +94,10 @@ def make_run(tmp_path: Path) -> MakeRun:
                 }
                 for id_, value in values.items()
             ]
-            pd.DataFrame(rows).assign(identity="align_conse[x]").to_parquet(run_dir / "scores.parquet")
+            table = pd.DataFrame(rows).assign(identity="align_conse[x]")
+            if reasons:
+                table["reason"] = [reasons.get(id_) for id_ in values]
+            table.to_parquet(run_dir / "scores.parquet")
         return run_dir
 
     return make

@@ -89,6 +89,22 @@ def test_tells_pictures_that_follow_their_captions_from_those_that_do_not(
     assert json.loads(capsys.readouterr().out)["p"] == result.p
 
 
+def test_the_scenes_judge_judges_by_the_other_scenes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = pictures_of(tmp_path / "pictures", 30, 0)
+    bench = ["--model", f"folder:{folder}", "--bench", "scenes:n=30", "--no-score"]
+    assert run_main([*bench, "--out", str(tmp_path / "out")]) == 0
+    run_dir = next((tmp_path / "out").iterdir())
+    result = caption_control(run_dir, "scenes_accuracy", shuffles=4)
+    assert result.own > 0.9
+    assert result.shuffled < 0.05
+    assert result.p < 0.01
+    capsys.readouterr()
+    assert main(["control", str(run_dir), "--metric", "scenes_relations"]) == 2
+    assert "scenes_relations does not apply to every picture" in capsys.readouterr().err
+
+
 def test_a_metric_without_captions_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = pictures_of(tmp_path / "pictures", 4, 0)
     bench = ["--model", f"folder:{folder}", "--bench", "scenes:n=4", "--no-score"]

@@ -183,6 +183,14 @@ def test_markup_in_prompts_and_reasons_stays_text(make_run: MakeRun) -> None:
     assert HOSTILE[1] in page.text
 
 
+def test_a_reason_stands_beside_its_picture(make_run: MakeRun) -> None:
+    why = "asked for <i>a cat</i>; saw one dog"
+    page = _read(make_run({"A": ["a cat", "a dog"]}, values={"p000": 0, "p001": 1}, reasons={"p000": why}))
+    assert [element.get("class") for element in page.all("span")].count("why") == 1
+    assert why in page.text
+    assert not page.all("i")
+
+
 def test_nothing_is_fetched_and_only_our_script_may_run(make_run: MakeRun) -> None:
     run_dir = make_run({"A": ["see https://example.org/x.png"]}, values={"p000": 0.5}, scores=[_score(0.5)])
     page = _read(run_dir)

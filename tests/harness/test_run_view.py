@@ -22,7 +22,8 @@ def test_a_run_is_read_in_the_plans_order_with_every_status_counted(make_run: Ma
         failures={"p001": Failure("black", "dark"), "p002": Failure("error", "broken")},
         unmade=["p003"],
         scores=[score],
-        values={"p000": 0.25},
+        values={"p000": 0.25, "p002": float("nan")},
+        reasons={"p000": "asked for a cat; saw one dog"},
         notices=("Another list.",),
     )
     run = RunView.load(run_dir)
@@ -43,6 +44,7 @@ def test_a_run_is_read_in_the_plans_order_with_every_status_counted(make_run: Ma
     assert [s.prompt_id for s in run.failures] == ["p001", "p002"]
     assert run.notices == ("Another list.",)
     assert run.per_sample == {("p000", 0): {"align_conse": 0.25}}
+    assert run.reasons == {("p000", 0): {"align_conse": "asked for a cat; saw one dog"}}
     assert run.scores[0].value == 0.2
     assert run.scores[0].high != run.scores[0].high
 
@@ -53,6 +55,11 @@ def test_a_run_that_is_still_going_can_be_read(make_run: MakeRun) -> None:
         ledger.write(b'{"key":"torn')
     run = RunView.load(run_dir)
     assert (run.counts["ok"], run.counts["missing"], run.scores) == (1, 1, ())
+
+
+def test_a_table_of_scores_without_reasons_is_read(make_run: MakeRun) -> None:
+    run = RunView.load(make_run({"A": ["one"]}, values={"p000": 0.5}))
+    assert (run.per_sample, run.reasons) == ({("p000", 0): {"align_conse": 0.5}}, {})
 
 
 def test_a_picture_outside_the_run_folder_is_not_read(make_run: MakeRun, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from drawbench.benches import scenes
 from drawbench.errors import InputError
-from drawbench.scenes import draw, spec
+from drawbench.scenes import Scene, draw, render, scene_from_dict, scene_to_dict, spec
 from drawbench.types import Prompt
 from harness.reference import ReferenceSource
 from harness.score import ScoreResult, score_samples, seven_digits
@@ -105,7 +105,7 @@ def test_without_weights_the_stand_ins_are_used_and_named(
     assert "align_conse stands in for clip_score" in stand_ins[0]
     assert "fd_effnet_lite0 stands in for fid" in stand_ins[1]
     why = dict(result.skipped)
-    assert why.keys() == {"clip_score", "fid"}
+    assert why.keys() == {"clip_score", "fid", "scenes_accuracy"}
     assert "ViT-L-14.pt" in why["clip_score"]
     assert "inception-2015-12-05.pt" in why["fid"]
     distance = _overall(result, "fd_effnet_lite0")
@@ -296,6 +296,76 @@ def test_a_sample_of_an_unknown_prompt_is_refused(run: tuple[Path, list[Sample]]
         _score(run, ALIGN_ONLY, {i: p for i, p in PROMPTS.items() if i != "p7"})
 
 
+@pytest.fixture
+def scene_run(tmp_path: Path) -> tuple[Path, list[Sample], dict[str, Prompt]]:
+    """True pictures of twelve scenes and of one written word, all of one prompt each."""
+    prompts = list(scenes.load(n=12).prompts)
+    word = Scene((), word="HELLO")
+    prompts.append(Prompt("word", 'the word "HELLO"', "text", {**scene_to_dict(word), "layout_seed": 1}))
+    samples = []
+    for prompt in prompts:
+        path = tmp_path / "scenes" / f"{prompt.id}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(render(scene_from_dict(prompt.meta), 96, prompt.meta["layout_seed"])).save(path)
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        samples.append(Sample(prompt.id, prompt.id, 0, 0, "ok", path=path.name, sha256=sha256))
+    return tmp_path / "scenes", samples, {prompt.id: prompt for prompt in prompts}
+
+
+SCENES_PLAN = ScorePlan(metrics=("scenes_accuracy", "scenes_relations", "scenes_relations_strict"))
+
+
+def test_parts_count_the_pictures_to_which_they_apply(
+    scene_run: tuple[Path, list[Sample], dict[str, Prompt]],
+) -> None:
+    root, samples, prompts = scene_run
+    result = score_samples(samples, prompts, root, SCENES_PLAN)
+    related = [p.id for p in prompts.values() if p.meta["relation"]]
+    assert 1 < len(related) < 12
+    accuracy, relations = _overall(result, "scenes_accuracy"), _overall(result, "scenes_relations")
+    assert (accuracy.value, accuracy.n) == (1.0, 12)
+    assert (relations.value, relations.n) == (1.0, len(related))
+    assert [s.category for s in result.scores if s.metric == "scenes_relations"] == [None, "relation"]
+    by_place = {(row.prompt_id, row.metric): row for row in result.per_sample}
+    assert len(by_place) == 13 * 3
+    for prompt_id in prompts:
+        row = by_place[prompt_id, "scenes_relations"]
+        assert row.status == "ok"
+        assert (row.value is None) == (prompt_id not in related)
+        assert row.reason is None
+        why = by_place[prompt_id, "scenes_accuracy"].reason
+        assert str(why).startswith("asked for a written word" if prompt_id == "word" else "right: asked for ")
+    table = pd.read_parquet(write_scores(result, root))
+    assert table["reason"].notna().sum() == 13
+    assert table["value"].isna().sum() == 1 + 2 * (13 - len(related))
+
+
+def test_failed_samples_widen_a_part_only_where_it_was_asked(
+    scene_run: tuple[Path, list[Sample], dict[str, Prompt]],
+) -> None:
+    root, samples, prompts = scene_run
+    related = next(i for i, s in enumerate(samples) if prompts[s.prompt_id].meta["relation"])
+    other = next(i for i, s in enumerate(samples) if not prompts[s.prompt_id].meta["relation"])
+    for lost, bounds in ((other, None), (related, 1)):
+        failed = [replace(s, status="black", path=None) if i == lost else s for i, s in enumerate(samples)]
+        result = score_samples(failed, prompts, root, SCENES_PLAN)
+        strict = _overall(result, "scenes_relations_strict")
+        expected = None if bounds is None else (strict.n / (strict.n + 1), 1.0)
+        assert strict.if_failed == pytest.approx(expected)
+        assert _overall(result, "scenes_accuracy").if_failed == pytest.approx((11 / 12, 1.0))
+
+
+def test_a_part_that_nothing_asks_is_skipped(
+    scene_run: tuple[Path, list[Sample], dict[str, Prompt]],
+) -> None:
+    root, samples, prompts = scene_run
+    alone = [s for s in samples if not prompts[s.prompt_id].meta["relation"]]
+    result = score_samples(alone, prompts, root, SCENES_PLAN)
+    assert {s.metric for s in result.scores} == {"scenes_accuracy"}
+    why = "it applies to none of the pictures"
+    assert result.skipped == (("scenes_relations", why), ("scenes_relations_strict", why))
+
+
 def test_naming_a_metric_twice_scores_it_once(run: tuple[Path, list[Sample]]) -> None:
     plan = ScorePlan(metrics=("align_conse", "align_conse"))
     assert choose_metrics(plan).names == ("align_conse",)
@@ -316,6 +386,7 @@ def test_table_on_disk(run: tuple[Path, list[Sample]]) -> None:
         "value",
         "identity",
         "status",
+        "reason",
     ]
     assert len(table) == 16
     assert table["value"].isna().tolist() == [True] + [False] * 15

@@ -1,11 +1,15 @@
 """Runs with their scores, on the weights that come as packages."""
 
 import json
+from html import unescape
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
+from drawbench.benches.scenes import load
+from drawbench.scenes import render, scene_from_dict
 from harness import cli
 from harness.run import main
 
@@ -58,6 +62,36 @@ def test_run_score_again_and_keep(folder: Path, capsys: Output) -> None:
     assert main([*command, "--no-score"]) == 0
     assert json.loads((run / "summary.json").read_text())["scores"] == []
     assert not (run / "scores.parquet").exists()
+
+
+def test_a_run_on_scenes_is_judged_with_reasons(folder: Path, capsys: Output) -> None:
+    Path("pictures").mkdir()
+    for prompt in load(n=12).prompts:
+        picture = render(scene_from_dict(prompt.meta), 128, prompt.meta["layout_seed"])
+        Image.fromarray(picture).save(f"pictures/{prompt.id}.png")
+    assert main(["--model", "folder:pictures", "--bench", "scenes:n=12", "--offline"]) == 0
+    assert "scenes_accuracy" in capsys.readouterr().out
+    (run,) = Path("results").iterdir()
+    scores = json.loads((run / "summary.json").read_text())["scores"]
+    overall = {score["metric"]: score["value"] for score in scores if score["category"] is None}
+    assert overall["scenes_accuracy"] > 0.9
+    assert overall["scenes_objects"] > 0.9
+    assert overall["scenes_colours_strict"] > 0.9
+    page = unescape((run / "report.html").read_text())
+    told = pd.read_parquet(run / "scores.parquet").query("metric == 'scenes_accuracy'")["reason"]
+    assert len(told) == 12
+    assert all(f'<span class="why">{why}</span>' in page for why in told)
+
+    assert cli.main(["score", str(run), "--metrics", "scenes_colours", "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)["scores"]
+    assert again == [score for score in scores if score["metric"] == "scenes_colours"]
+
+
+def test_scenes_metrics_need_scenes(folder: Path, capsys: Output) -> None:
+    command = ["--model", "dummy", "--bench", "file:p.csv"]
+    assert main([*command, "--metrics", "scenes_accuracy"]) == 2
+    assert "only the bench scenes has them" in capsys.readouterr().err
+    assert not Path("results").exists()
 
 
 def test_nothing_to_score_is_said(folder: Path, capsys: Output) -> None:
