@@ -78,7 +78,10 @@ def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("command", _run_commands())
+TRAINED = "imagen:my_cascade"
+
+
+@pytest.mark.parametrize("command", [command for command in _run_commands() if TRAINED not in command])
 def test_the_readmes_run_commands_are_understood(
     command: str, newcomer: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,6 +102,38 @@ def test_the_readmes_run_commands_are_understood(
     assert not (newcomer / "results").exists()
 
 
+def test_the_readmes_training_commands_train_and_draw(
+    newcomer: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from harness.run import main as run
+    from imagen.train import main as train
+
+    (newcomer / "my_photos").mkdir()
+    for number, caption in enumerate(("a red square", "a grey square")):
+        Image.new("RGB", (80, 64), (200, 90 * number, 90)).save(newcomer / "my_photos" / f"{number}.png")
+        (newcomer / "my_photos" / f"{number}.txt").write_text(caption)
+    (block,) = re.findall(r"^<!-- ci: train -->\n```bash\n(.*?)^```", README, re.S | re.M)
+    training, drawing = (shlex.split(line) for line in block.splitlines())
+    assert training[:3] == ["python", "-m", "imagen.train"]
+    train([*training[3:], "--steps", "1", "--batch", "2", "--samples", "0", "--threads", "1"])
+    assert drawing[:3] == ["python", "-m", "harness.run"]
+    assert run([*drawing[3:], "--offline", "--dry-run"]) == 0
+    assert "dry run: nothing was written" in capsys.readouterr().out
+
+
+def test_the_readmes_describe_command_counts_what_the_readme_says(capsys: pytest.CaptureFixture[str]) -> None:
+    from harness.cli import main
+
+    (line,) = (line for line in _code_lines(README) if line.startswith("drawbench describe"))
+    assert main(shlex.split(line)[1:]) == 0
+    counted = re.findall(r"parameters +([\d.]+) ?([MB])", capsys.readouterr().out)
+    rounded = {"M": lambda x: f"{x:.1f}" if x < 10 else f"{x:.0f}", "B": lambda x: f"{x:.1f}"}
+    told = [f"{rounded[unit](float(number))} {unit}" for number, unit in counted]
+    assert len(told) == 6
+    assert f"| {' + '.join(told[:3])} |" in README
+    assert f"| {' + '.join(told[3:])} |" in README
+
+
 def test_every_bench_model_and_metric_is_in_the_readme() -> None:
     from drawbench.registry import available
     from harness.models.registry import model_names
@@ -107,7 +142,7 @@ def test_every_bench_model_and_metric_is_in_the_readme() -> None:
         if info.source == "built-in":
             assert f"`{info.name}" in README, info.name
     assert {"imagen", "folder"} <= set(model_names())
-    for name in ("clip_score", "align_conse", "fid", "fd_effnet_lite0"):
+    for name in ("clip_score", "align_conse", "fid", "fd_effnet_lite0", "scenes_accuracy"):
         assert f"| `{name}` |" in README
     for line in _code_lines(README):
         for bench in re.findall(r"--bench ([a-z-]+)", line):
