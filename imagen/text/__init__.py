@@ -4,8 +4,9 @@
 it, `PromptEncoder` encodes prompts once each and lets the encoder go.
 """
 
-from imagen.text.encoders import TextEncoder, load_encoder
+from imagen.text.encoders import TextEncoder
 from imagen.text.files import EncoderFiles, find_encoder
+from imagen.text.loading import load_encoder
 from imagen.text.minilm import MiniLM
 from imagen.text.prompts import PromptEncoder, TextPlaces
 from imagen.text.spec import KNOWN, MAX_TOKENS, EncoderSpec, parse_encoder

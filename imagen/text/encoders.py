@@ -154,16 +154,6 @@ class CLIP(TextEncoder):
         return end
 
 
-def load_encoder(files: EncoderFiles, device: str = "cpu", dtype: str = "float32") -> TextEncoder:
-    """Loads an encoder. MiniLM stays on the CPU in float32. Raises ValueError as `TextEncoder` does."""
-    from imagen.text.minilm import MiniLM
-
-    if files.family == "minilm":
-        return MiniLM(files.folder)
-    kinds: dict[str, type[TextEncoder]] = {"t5": T5, "bert": BERT, "clip": CLIP}
-    return kinds[files.family](files, device, dtype)
-
-
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 

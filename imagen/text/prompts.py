@@ -12,8 +12,9 @@ from typing import Final
 
 import torch
 
-from imagen.text.encoders import TextEncoder, load_encoder
+from imagen.text.encoders import TextEncoder
 from imagen.text.files import EncoderFiles, checked_dtype
+from imagen.text.loading import load_encoder
 from imagen.text.states import TokenStates
 from imagen.text.store import StateStore
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, get_type_hints
 
-from imagen.training.objective import WEIGHTINGS
+from imagen.training.weighting import WEIGHTINGS
 
 OPTIMISERS: Final = ("adamw", "adafactor")
 DECAYS: Final = ("constant", "linear", "cosine")

@@ -3,15 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from imagen.lowres import MIN_SIGMA, shrink
 from imagen.presets import StageConfig
 from imagen.schedule import SCHEDULES, alpha_sigma, diffuse
 from imagen.training.config import TrainConfig
-from imagen.training.objective import WEIGHTINGS, Draws, batch_loss, draw, loss_weight
+from imagen.training.objective import Draws, batch_loss, draw
 from imagen.unet import UNetConfig
 
 PICTURES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (8, 3, 8, 8)).astype(np.uint8))
@@ -73,30 +71,6 @@ def test_a_plain_weighting_is_the_squared_error_in_its_own_objective(objective: 
     stage = replace(STAGE, prediction=prediction)
     got = batch_loss(Guess(raw[prediction].float()), stage, config, PICTURES, nothing(), draws)
     assert float(got) == pytest.approx(expected, rel=2e-3)
-
-
-@given(st.floats(-10, 10), st.floats(0.5, 20))
-def test_min_snr_is_hang_et_als_formula_for_each_objective(log_snr: float, gamma: float) -> None:
-    level = torch.tensor([log_snr], dtype=torch.double)
-    snr = level.exp()
-    got = loss_weight(level, "min_snr", gamma)
-    capped = torch.minimum(snr, torch.tensor(gamma, dtype=torch.double))
-    assert torch.allclose(got, capped)  # of an error in x0
-    assert torch.allclose(got / loss_weight(level, "eps", gamma), capped / snr)
-    assert torch.allclose(got / loss_weight(level, "v", gamma), capped / (snr + 1))
-
-
-def test_the_default_weight_is_one_in_pure_noise_and_capped_when_clean() -> None:
-    weight = loss_weight(SCHEDULES["cosine"](torch.tensor([0.0, 0.5, 1.0])), "capped_v", 5.0)
-    assert weight.tolist() == pytest.approx([5.0, 2.0, 1.0], abs=0.01)
-
-
-def test_every_weighting_keeps_shapes_and_is_never_negative() -> None:
-    levels = torch.linspace(-10, 10, 12).reshape(3, 4)
-    for name in WEIGHTINGS:
-        weight = loss_weight(levels, name, 5.0)
-        assert weight.shape == levels.shape
-        assert bool((weight >= 0).all())
 
 
 def test_times_are_stratified_and_in_random_order() -> None:
