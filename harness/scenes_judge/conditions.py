@@ -81,4 +81,5 @@ DISTORTED: tuple[Condition, ...] = (
 
 
 def _bytes(pixels: NDArray[np.floating[Any]]) -> RgbImage:
-    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    rounded: RgbImage = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    return rounded
