@@ -55,7 +55,7 @@ def test_nothing_is_seen_where_nothing_is(eye: Eye) -> None:
 
 
 def test_pure_noise_is_no_scene(eye: Eye) -> None:
-    """Now and then an object is seen in it, as such pictures are unlike any rendering; hardly the one asked."""
+    """Now and then an object is seen in it, unlike any rendering as it is; hardly the one asked."""
     noise = np.random.default_rng(0).integers(0, 256, (40, 128, 128, 3), dtype=np.uint8)
     seen = eye.look(list(noise))
     assert sum(len(one) for one in seen) < 40
