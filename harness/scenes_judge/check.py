@@ -31,6 +31,7 @@ from harness.scenes_judge.verdict import Verdict, judge
 from harness.stats import cluster_mean_interval
 
 PARTS: tuple[str, ...] = tuple(field.name for field in fields(Verdict))
+NOISE_PICTURES = 200
 _CHUNK = 25
 _TOLD = {"correct": "scenes_accuracy", "relation": "scenes_relations"} | {
     "relation_strict": "scenes_relations_strict"
@@ -105,10 +106,22 @@ def shuffled(chosen: Sequence[Case], seen: Sequence[Seen], shuffles: int, seed: 
     }
 
 
-def without_objects(eye: Eye) -> int:
-    """How many objects the judge sees on the world's empty backgrounds; 0 is right."""
-    pictures = [background_pixels(name, 256) for name in (None, *BACKGROUNDS)]
-    return sum(len(seen) for seen in eye.look(pictures))
+def without_objects(eye: Eye, chosen: Sequence[Case], seed: int) -> dict[str, float]:
+    """What the judge sees where nothing is: on the world's empty backgrounds and in white noise.
+
+    Objects in all on the backgrounds, objects a picture of noise, and the share of noise pictures that pass
+    for the cases' scenes. All should be 0; noise is nothing that the detector was trained on.
+    """
+    grounds = eye.look([background_pixels(name, 256) for name in (None, *BACKGROUNDS)])
+    rng = np.random.default_rng(seed)
+    noise = [rng.integers(0, 256, (128, 128, 3), dtype=np.uint8) for _ in chosen[:NOISE_PICTURES]]
+    seen = eye.look(noise)
+    passed = [judge(case.scene, found).correct for case, found in zip(chosen, seen, strict=False)]
+    return {
+        "objects_on_backgrounds": sum(map(len, grounds)),
+        "objects_a_noise_picture": round(sum(map(len, seen)) / len(seen), 3),
+        "noise_accuracy": round(float(np.mean([p for p in passed if p is not None])), 4),
+    }
 
 
 def check(n: int, seed: int, shuffles: int, conditions: Sequence[Condition]) -> Iterator[tuple[str, Any]]:
@@ -134,7 +147,7 @@ def check(n: int, seed: int, shuffles: int, conditions: Sequence[Condition]) -> 
             }
             result["shuffled"] = shuffled(chosen, seen, shuffles, seed)
         yield condition.name, result
-    yield "objects seen on empty backgrounds", without_objects(eye)
+    yield "without objects", without_objects(eye, chosen, seed)
 
 
 def lines(name: str, result: Any) -> list[str]:

@@ -26,7 +26,7 @@ def decode(kinds: Map, colours: Map, boxes: Map, threshold: float) -> tuple[Dete
     kinds (42, G, G), colours (11, G, G), boxes (4, G, G): the network's output (`network.Raw`). An object is
     a cell whose probability for some kind is at least `threshold` and the greatest of the 3 x 3 around it.
     Overlapping boxes are thinned over all kinds together: objects of this world hardly overlap. Numbers are
-    rounded to four digits, so that rounding in the network does not reach them.
+    rounded to four digits, so that the network's own rounding, in fp64, does not reach them.
     """
     grid = kinds.shape[-1]
     yes = 1 / (1 + np.exp(-np.asarray(kinds, np.float64)))

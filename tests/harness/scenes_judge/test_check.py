@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from drawbench.errors import InputError
 from drawbench.scenes import held_out
@@ -51,22 +52,20 @@ def test_soft_and_noisy_pictures_are_still_read(eye: Eye) -> None:
 
 
 def test_nothing_is_seen_where_nothing_is(eye: Eye) -> None:
-    assert without_objects(eye) == 0
-
-
-def test_pure_noise_is_no_scene(eye: Eye) -> None:
-    """Now and then an object is seen in it, unlike any rendering as it is; hardly the one asked."""
-    noise = np.random.default_rng(0).integers(0, 256, (40, 128, 128, 3), dtype=np.uint8)
-    seen = eye.look(list(noise))
-    assert sum(len(one) for one in seen) < 40
-    verdicts = [judge(case.scene, one) for case, one in zip(cases(40, 8), seen, strict=True)]
-    assert means(verdicts)["scenes_accuracy"]["value"] == 0
+    found = without_objects(eye, cases(40, 5), 0)
+    assert found["objects_on_backgrounds"] == found["noise_accuracy"] == 0
+    assert found["objects_a_noise_picture"] < 2
 
 
 def test_what_is_seen_depends_on_the_picture_alone(eye: Eye) -> None:
-    chosen = cases(6, 8)
+    chosen = cases(40, 8)
     together = look_at(eye, chosen, PLAIN[0])
-    assert [look_at(eye, [case], PLAIN[0])[0] for case in chosen] == together
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3 - min(threads, 2))
+    try:
+        assert [look_at(eye, [case], PLAIN[0])[0] for case in chosen] == together
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_boxes_lie_on_the_objects(eye: Eye) -> None:
@@ -100,7 +99,7 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
         "judge",
         "pictures",
         "specification",
-        "objects seen on empty backgrounds",
+        "without objects",
     ]
 
 
