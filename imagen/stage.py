@@ -21,7 +21,7 @@ from imagen.lowres import aug_log_snr, condition
 from imagen.presets import StageConfig
 from imagen.samplers import SAMPLERS, Denoiser, evaluated_log_snrs, make_sampler
 from imagen.schedule import SCHEDULES, time_grid, to_x0
-from imagen.text import TokenStates
+from imagen.text import TokenStates, collate, null_text
 from imagen.thresholding import METHODS, check_dynamic, threshold
 from imagen.unet import UNet
 
@@ -135,12 +135,8 @@ class Stage:
 
     def _encode(self, text: TokenStates, guided: bool) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens, pooled vector and mask; with guidance, the dropped text (one zero token) as second row."""
-        states = text.states[None].to(self.device)
-        mask = torch.ones(states.shape[:2], dtype=torch.bool, device=self.device)
-        if guided:
-            states = torch.cat([states, torch.zeros_like(states)])
-            mask = torch.cat([mask, torch.zeros_like(mask)])
-            mask[1, 0] = True
+        texts = [text, null_text(text.states.shape[1])] if guided else [text]
+        states, mask = (x.to(self.device) for x in collate(texts))
         return *self.unet.encode_text(states, mask), mask
 
     @torch.inference_mode()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imagen.checkpoint import replace_atomically
-from imagen.text import TextEncoder
+from imagen.text import TextEncoder, TokenStates, collate, null_text
 
 Pair = tuple[NDArray[np.uint8], str]
 Report = Callable[[str, int, int | None], None]
@@ -70,21 +70,18 @@ class PairStore:
         ]
         return torch.from_numpy(np.stack(cut)).permute(0, 3, 1, 2)
 
-    def states_of(self, index: int) -> NDArray[np.float16]:
-        """Token states (T, D) of pair number `index`."""
+    def text(self, index: int) -> TokenStates:
+        """The caption of pair number `index`, in float32."""
         c = self.caption[index]
-        return self.states[self.offsets[c] : self.offsets[c + 1]]
+        states = self.states[self.offsets[c] : self.offsets[c + 1]]
+        return TokenStates(torch.from_numpy(states.astype(np.float32)), 0)
 
     def batch_text(self, indices: NDArray[np.int64], drop: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
         """Padded states (B, T, D) float32 and mask (B, T). A dropped text is one zero token (section 4.1)."""
-        nothing = np.zeros((1, self.states.shape[1]), np.float16)
-        rows = [nothing if dropped else self.states_of(i) for i, dropped in zip(indices, drop, strict=True)]
-        states = np.zeros((len(rows), max(map(len, rows)), self.states.shape[1]), np.float32)
-        mask = np.zeros(states.shape[:2], np.bool_)
-        for i, row in enumerate(rows):
-            states[i, : len(row)] = row
-            mask[i, : len(row)] = True
-        return torch.from_numpy(states), torch.from_numpy(mask)
+        nothing = null_text(self.states.shape[1])
+        return collate(
+            [nothing if dropped else self.text(i) for i, dropped in zip(indices, drop, strict=True)]
+        )
 
 
 def write_pairs(

@@ -14,7 +14,6 @@ from torch import Tensor
 from imagen.lowres import shrink, to_uint8
 from imagen.presets import StageConfig
 from imagen.stage import Stage, StageSettings
-from imagen.text import TokenStates
 from imagen.training.objective import FACTOR
 from imagen.training.pairs import PairStore
 from imagen.unet import build_unet
@@ -47,25 +46,25 @@ class SampleSheet:
         self.true = store.batch_pictures(
             np.array(indices), side, np.full((len(indices), 2), corner) if side < store.side else None
         )
-        self.texts = [torch.from_numpy(store.states_of(i).astype(np.float32)) for i in indices]
+        self.texts = [store.text(i) for i in indices]
         self.captions = [store.captions[store.caption[i]] for i in indices]
 
     def draw(self, weights: dict[str, Tensor], device: torch.device) -> Image.Image:
         """The sheet: pictures over captions, for super-resolution low-resolution input | output | true."""
         with torch.random.fork_rng(
             devices=[]
-        ):  # a new network's first weights come from the global generator
+        ):  # first weights draw on the global one
             unet = build_unet(self.stage.unet)
         unet.load_state_dict(weights)
         stage = Stage(self.stage, unet.eval().requires_grad_(False), str(device), torch.float32)
         settings = StageSettings.of(self.stage)
         rows: list[list[Picture]] = []
-        for seed, states in enumerate(self.texts):
+        for seed, text in enumerate(self.texts):
             small = None
             if self.stage.unet.lowres:
                 small = shrink(self.true[seed : seed + 1], FACTOR)
             given = None if small is None else small.to(device)
-            x0 = stage.sample(TokenStates(states, 0), seed, settings, given)
+            x0 = stage.sample(text, seed, settings, given)
             drawn = _array(to_uint8(x0.nan_to_num()))
             rows.append(
                 [drawn] if small is None else [_array(small), drawn, _array(self.true[seed : seed + 1])]
