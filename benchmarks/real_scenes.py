@@ -11,8 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from drawbench.benches.scenes import load
-from drawbench.scenes import render, scene_from_dict
+from drawbench.benches.scenes import load, true_picture
 
 
 def main() -> None:
@@ -24,10 +23,7 @@ def main() -> None:
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     for prompt in load(n=args.n).prompts:
-        scene = dict(prompt.meta)
-        layout_seed = scene.pop("layout_seed")
-        picture = render(scene_from_dict(scene), args.size, layout_seed)
-        Image.fromarray(picture).save(args.folder / f"{prompt.id}.png")
+        Image.fromarray(true_picture(prompt, args.size)).save(args.folder / f"{prompt.id}.png")
 
 
 if __name__ == "__main__":

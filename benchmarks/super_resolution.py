@@ -21,8 +21,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from drawbench.benches.scenes import load
-from drawbench.scenes import render, scene_from_dict
+from drawbench.benches.scenes import load, true_picture
 from drawbench.types import Prompt
 from imagen.cascade import default_settings, load_cascade
 from imagen.lowres import shrink, to_uint8
@@ -47,10 +46,7 @@ def sharpness(picture: Tensor) -> float:
 
 def truth(prompt: Prompt, size: int) -> Tensor:
     """The true picture, uint8 (1, 3, size, size)."""
-    scene = dict(prompt.meta)
-    layout_seed = scene.pop("layout_seed")
-    picture = render(scene_from_dict(scene), size, layout_seed)
-    return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None]
+    return torch.from_numpy(true_picture(prompt, size)).permute(2, 0, 1)[None]
 
 
 def bicubic(small: Tensor, size: int) -> Tensor:

@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawbench.errors import InputError
-from drawbench.scenes import ATTRIBUTION, WORLD_VERSION, digest, draw, scene_to_dict, spec
+from drawbench.scenes import (
+    ATTRIBUTION,
+    WORLD_VERSION,
+    digest,
+    draw,
+    render,
+    scene_from_dict,
+    scene_to_dict,
+    spec,
+)
 from drawbench.types import Bench, Prompt, Reference
 
 MAX_PROMPTS = 20_000
@@ -61,6 +70,11 @@ def load(n: int = 300, seed: int = 0, samples_per_prompt: int = 1) -> Bench:
         reference=reference(max(n, LEAST_REFERENCE), seed),
         source=f"the built-in scenes world, held-out combinations, seed {seed}. {ATTRIBUTION}",
     )
+
+
+def true_picture(prompt: Prompt, size: int) -> NDArray[np.uint8]:
+    """The picture that a prompt of this bench asks for, (size, size, 3) uint8."""
+    return render(scene_from_dict(prompt.meta), size, prompt.meta["layout_seed"])
 
 
 def reference(n: int = LEAST_REFERENCE, seed: int = 0) -> Reference:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from harness.decode import RgbImage
 from harness.extractors.base import Setting, Vectors
 from harness.scenes_judge.decode import DIM, to_vector
 from harness.scenes_judge.detect import load_eye, shipped_weights
+from harness.weights import file_sha256
 
 
 class ScenesJudge:
@@ -25,8 +25,7 @@ class ScenesJudge:
 
     def __init__(self, weights: Path, device: str = "cpu") -> None:
         self._eye, _ = load_eye(weights, device)
-        sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
-        self.identity = f"scenes-judge-{sha256[:8]}|area128|t{self._eye.threshold:g}"
+        self.identity = f"scenes-judge-{file_sha256(weights)[:8]}|area128|t{self._eye.threshold:g}"
 
     def extract_images(self, images: Sequence[RgbImage]) -> Vectors:
         """See ImageExtractor. float32 (n, 128)."""

@@ -140,23 +140,12 @@ class ImagenModel:
         return work / min(os.cpu_count() or 1, CPU_THREADS)
 
     def generate(self, requests: Sequence[Request]) -> list[Drawn | Failure]:
-        alike: dict[tuple[StageSettings, ...], list[int]] = {}
-        for place, request in enumerate(requests):
+        results: list[Drawn | Failure] = []
+        for request in requests:  # the cascade draws each by itself, and levels may change with the index
             stages = self._stage_settings(request.settings, request.index)
-            alike.setdefault(tuple(stages.values()), []).append(place)
-        results: dict[int, Drawn | Failure] = {}
-        for places in alike.values():
-            asked = [requests[place] for place in places]
-            drawn = self._loaded().generate(
-                [r.prompt.text for r in asked],
-                [r.seed for r in asked],
-                self._stage_settings(asked[0].settings, asked[0].index),
-            )
-            for place, one in zip(places, drawn, strict=True):
-                results[place] = (
-                    Failure("nan", one.reason) if one.image is None else Drawn(one.image, one.notes)
-                )
-        return [results[place] for place in range(len(requests))]
+            (one,) = self._loaded().generate([request.prompt.text], [request.seed], stages)
+            results.append(Failure("nan", one.reason) if one.image is None else Drawn(one.image, one.notes))
+        return results
 
     def _loaded(self) -> Cascade:
         if self._cascade is None:

@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from drawbench.errors import InputError
+from harness.atomic import write_atomic
 from harness.decode import RgbImage
 from harness.extractors.base import inference, micro_batch
 from harness.scenes_judge.decode import decode
@@ -100,9 +101,7 @@ def save_detector(
         "labels": json.dumps([KINDS, COLOUR_LABELS]),
         "training": json.dumps(training, sort_keys=True),
     }
-    temporary = path.with_suffix(".tmp")
-    save_file(halves, temporary, header)
-    temporary.replace(path)
+    write_atomic(path, save(halves, header))
 
 
 def load_eye(path: Path | None = None, device: str = "cpu") -> tuple[Eye, dict[str, Any]]:

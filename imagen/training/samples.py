@@ -51,9 +51,7 @@ class SampleSheet:
 
     def draw(self, weights: dict[str, Tensor], device: torch.device) -> Image.Image:
         """The sheet: pictures over captions, for super-resolution low-resolution input | output | true."""
-        with torch.random.fork_rng(
-            devices=[]
-        ):  # first weights draw on the global one
+        with torch.random.fork_rng(devices=[]):  # first weights draw on the global one
             unet = build_unet(self.stage.unet)
         unet.load_state_dict(weights)
         stage = Stage(self.stage, unet.eval().requires_grad_(False), str(device), torch.float32)
