@@ -23,6 +23,7 @@ from torch import Tensor
 
 from drawbench.benches.scenes import load, true_picture
 from drawbench.types import Prompt
+from harness.stats import cluster_mean_interval
 from imagen.cascade import default_settings, load_cascade
 from imagen.lowres import shrink, to_uint8
 from imagen.stage import fixed_threads
@@ -56,17 +57,10 @@ def bicubic(small: Tensor, size: int) -> Tensor:
 
 
 def mean_interval(values: list[float]) -> dict[str, float]:
-    """Mean with a 95% interval from the normal approximation, and n."""
-    x = np.array(values)
-    half = 1.96 * x.std(ddof=1) / np.sqrt(len(x))
-    low, high = x.mean() - half, x.mean() + half
-    return {
-        "mean": round(x.mean(), 3),
-        "low": round(low, 3),
-        "high": round(high, 3),
-        "least": round(x.min(), 3),
-        "n": len(x),
-    }
+    """Mean with its 95% interval, least value and n."""
+    mean, interval = cluster_mean_interval(values, range(len(values)))
+    found = {"mean": mean, "low": interval.low, "high": interval.high, "least": min(values)}
+    return {**{name: round(value, 3) for name, value in found.items()}, "n": len(values)}
 
 
 def row(small: Tensor, up: Tensor, out: Tensor, true: Tensor) -> Tensor:
