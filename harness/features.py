@@ -15,7 +15,8 @@ import numpy as np
 from drawbench.sources import cache_dir
 from harness.array_file import load_array, save_array
 from harness.decode import PictureError, decode_rgb
-from harness.extractors.base import ImageExtractor, TextExtractor, Vectors
+from harness.extractors.base import ImageExtractor, TextExtractor
+from harness.rows import Vectors
 
 _CHUNK = 16
 

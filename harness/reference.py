@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,9 +15,10 @@ from drawbench.errors import InputError
 from drawbench.sources import cache_dir
 from drawbench.types import Reference
 from harness.array_file import load_array, save_array
-from harness.extractors.base import ImageExtractor, Vectors
+from harness.extractors.base import ImageExtractor
 from harness.features import Item, environment, image_features
 from harness.metrics.base import ReferenceFeatures
+from harness.rows import Rows, Vectors, as_rows
 
 PICTURE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2"}
@@ -121,7 +122,7 @@ def load_reference(
     if len(found.kept) < 2:
         raise InputError(f"reference folder {source.location} has fewer than 2 pictures that can be read")
     digest = hashlib.sha256("\n".join(sorted(found.sha256)).encode()).hexdigest()[:8]
-    return ReferenceFeatures(f"pictures:{digest}", len(found.kept), found.features), tuple(remarks)
+    return ReferenceFeatures(f"pictures:{digest}", len(found.kept), _tables(found.features)), tuple(remarks)
 
 
 def _scenes(
@@ -157,7 +158,11 @@ def _scenes(
         for part, extractor in zip(parts, lacking, strict=True):
             features[extractor.name] = np.concatenate(part)
             _remember(_array_path(identity, n, extractor, device), features[extractor.name])
-    return ReferenceFeatures(identity, n, features)
+    return ReferenceFeatures(identity, n, _tables(features))
+
+
+def _tables(features: Mapping[str, Vectors]) -> dict[str, Rows]:
+    return {name: as_rows(vectors) for name, vectors in features.items()}
 
 
 def _array_path(identity: str, n: int, extractor: ImageExtractor, device: str) -> Path:

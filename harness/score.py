@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from drawbench.errors import InputError
 from drawbench.types import Prompt
 from harness.extractors import Extractors
-from harness.extractors.base import ImageExtractor, Vectors
+from harness.extractors.base import ImageExtractor
 from harness.features import Item, image_features, text_features
 from harness.metrics import AnyMetric
 from harness.metrics.base import Explains, Inputs, PerImageMetric, ReferenceFeatures, Selective, SetMetric
 from harness.reference import load_reference
+from harness.rows import Vectors, as_rows
 from harness.score_plan import Progress, ScorePlan, choose_metrics, extractors_for
 from harness.stats import cluster_mean_interval
 from harness.types import Sample, Score, Status
@@ -214,7 +215,7 @@ def _inputs(
         return embed_once(name, tuple(texts))
 
     return Inputs(
-        features=features,
+        features={name: as_rows(vectors) for name, vectors in features.items()},
         captions=[prompts[s.prompt_id].text for s in scored],
         clusters=np.array([number[s.prompt_id] for s in scored], dtype=np.intp),
         identities=identities,

@@ -12,7 +12,15 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from drawbench.errors import InputError
-from harness.extractors.base import ExtractorSpec, ImageExtractor, Setting, TextExtractor
+from harness.extractors.base import (
+    AnyExtractor,
+    ExtractorSpec,
+    ImageExtractor,
+    ImageObserver,
+    PairJudge,
+    Setting,
+    TextExtractor,
+)
 from harness.weights import asset, locate, missing_message, reachable
 
 GROUP = "drawbench.extractors"
@@ -25,7 +33,7 @@ class Extractors:
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
-        self._built: dict[str, ImageExtractor | TextExtractor] = {}
+        self._built: dict[str, AnyExtractor] = {}
 
     def missing(self, name: str) -> str | None:
         """What the extractor lacks, as one line, or None. Raises InputError for an unknown name."""
@@ -45,7 +53,21 @@ class Extractors:
             raise InputError(f"extractor {name!r} reads no texts")
         return built
 
-    def _get(self, name: str) -> ImageExtractor | TextExtractor:
+    def observer(self, name: str) -> ImageObserver:
+        """The extractor, for what it observes. Raises InputError where it is unknown or cannot be built."""
+        built = self._get(name)
+        if not isinstance(built, ImageObserver):
+            raise InputError(f"extractor {name!r} observes no pictures")
+        return built
+
+    def pair(self, name: str) -> PairJudge:
+        """The extractor, for pairs. Raises InputError where it is unknown or cannot be built."""
+        built = self._get(name)
+        if not isinstance(built, PairJudge):
+            raise InputError(f"extractor {name!r} judges no pairs of picture and text")
+        return built
+
+    def _get(self, name: str) -> AnyExtractor:
         if name not in self._built:
             self._built[name] = find_spec(name).build(self.setting)
         return self._built[name]

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Protocol, runtime_checkable
 
 from harness.decode import RgbImage
+from harness.rows import Vectors
 from harness.weights import WeightsPolicy
 
-Vectors = NDArray[np.float32]
 DEFAULT_CLIP = "ViT-L-14-quickgelu/openai"
 
 
@@ -51,6 +48,43 @@ class TextExtractor(Protocol):
         ...
 
 
+@runtime_checkable
+class ImageObserver(Protocol):
+    """Tells about each picture something that is no vector of fixed length: words read, objects detected.
+
+    `identity` as for an ImageExtractor.
+    """
+
+    name: str
+    identity: str
+
+    def observe_images(self, images: Sequence[RgbImage]) -> list[Any]:
+        """One JSON value for each RGB uint8 picture (height, width, 3), from that picture alone."""
+        ...
+
+
+@runtime_checkable
+class PairJudge(Protocol):
+    """Gives each pair of a picture and a text a number, from both at once (a visual question's answer).
+
+    `identity` as for an ImageExtractor.
+    """
+
+    name: str
+    identity: str
+
+    def judge_pairs(self, images: Sequence[RgbImage], texts: Sequence[str]) -> Vectors:
+        """One number for each pair, (n,), float32."""
+        ...
+
+    def is_truncated(self, text: str) -> bool:
+        """Whether the text is too long for the judge, so that its end is not seen."""
+        ...
+
+
+AnyExtractor = ImageExtractor | TextExtractor | ImageObserver | PairJudge
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What extractors are built with. `device` is a torch device; `clip_model` names the CLIP network."""
@@ -69,7 +103,7 @@ class ExtractorSpec:
     """
 
     name: str
-    build: Callable[[Setting], ImageExtractor | TextExtractor]
+    build: Callable[[Setting], AnyExtractor]
     missing: Callable[[Setting], str | None]
 
 

@@ -19,7 +19,8 @@ from PIL import Image
 from drawbench.errors import InputError
 from harness.assets import ASSETS, Asset, AssetFile
 from harness.decode import RgbImage
-from harness.extractors.base import Setting, Vectors, inference, micro_batch
+from harness.extractors.base import Setting, inference, micro_batch
+from harness.rows import Vectors
 from harness.weights import file_sha256, find, locate, missing_message, reachable
 
 QUICK = "-quickgelu"

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from harness.decode import RgbImage
-from harness.extractors.base import Setting, Vectors, inference, micro_batch
+from harness.extractors.base import Setting, inference, micro_batch
+from harness.rows import Vectors
 from harness.weights import find
 
 POOLED = slice(0, 1280)

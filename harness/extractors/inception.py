@@ -12,7 +12,8 @@ import numpy as np
 
 from drawbench.errors import InputError
 from harness.decode import RgbImage
-from harness.extractors.base import Setting, Vectors, inference, micro_batch
+from harness.extractors.base import Setting, inference, micro_batch
+from harness.rows import Vectors
 from harness.weights import find
 
 _PATCH_LOCK = threading.Lock()

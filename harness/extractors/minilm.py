@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.extractors.base import Setting, Vectors, inference
+from harness.extractors.base import Setting, inference
+from harness.rows import Vectors
 from harness.weights import find
 
 MAX_TOKENS = 256

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from harness.decode import RgbImage
-from harness.extractors.base import Setting, Vectors
+from harness.extractors.base import Setting
+from harness.rows import Vectors
 from harness.scenes_judge.decode import DIM, to_vector
 from harness.scenes_judge.detect import load_eye, shipped_weights
 from harness.weights import file_sha256

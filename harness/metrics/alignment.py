@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.extractors.base import Vectors
 from harness.metrics.base import Inputs
+from harness.rows import Vectors
 from harness.types import Direction
 
 TOP_CLASSES = 10
@@ -39,7 +39,7 @@ class ClipScore:
     def per_image(self, inputs: Inputs) -> NDArray[np.float64]:
         """max(100 * cosine, 0) for each picture, (n,), in 0..100."""
         captions = inputs.embed("clip", inputs.captions)
-        return np.maximum(100.0 * cosines(inputs.features["clip"], captions), 0.0)
+        return np.maximum(100.0 * cosines(np.asarray(inputs.features["clip"]), captions), 0.0)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class AlignConse:
         classes = inputs.embed("minilm", _class_sentences())
         captions = inputs.embed("minilm", inputs.captions)
         whole = inputs.features["effnet_lite0"][:, PROBABILITIES]
-        parts = inputs.features["effnet_lite0_halves"]
+        parts = np.asarray(inputs.features["effnet_lite0_halves"])
         return 100.0 * conse(((whole + 4 * parts) / 5).astype(np.float32), classes, captions)
 
 

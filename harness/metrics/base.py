@@ -9,32 +9,39 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.extractors.base import Vectors
+from harness.moments import Moments
+from harness.rows import Rows, Vectors
 from harness.stats import Interval
 from harness.types import Direction
 
 
 @dataclass(frozen=True)
 class ReferenceFeatures:
-    """Features of the reference pictures: extractor name -> (n, dim). `identity` names the pictures."""
+    """Features of the reference pictures: extractor name -> (n, dim). `identity` names the pictures.
+
+    `moments` maps an extractor's name to the sums over all its columns, where they are known already; a
+    reference that is statistics alone has them and no `features`.
+    """
 
     identity: str
     n: int
-    features: Mapping[str, Vectors]
+    features: Mapping[str, Rows]
+    moments: Mapping[str, Moments] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Inputs:
     """All that metrics may look at, for n pictures in one order.
 
-    `features` maps an image extractor's name to (n, dim). `captions` holds each picture's prompt, `metas`
-    what the bench knows about it (`Prompt.meta`), `clusters` (n,) a number for each prompt.
-    `embed(name, texts)` gives vectors of a text extractor, (len(texts), dim). `identities` maps every
-    extractor used to its identity, a text extractor's under "text:<name>". `file_type` names how the pictures
-    were stored ("png"), as lossy files move the scores.
+    `features` maps an image extractor's name to (n, dim), `observations` an image observer's to one JSON
+    value a picture. `captions` holds each picture's prompt, `metas` what the bench knows about it
+    (`Prompt.meta`), `clusters` (n,) a number for each prompt. `embed(name, texts)` gives vectors of a text
+    extractor, (len(texts), dim); `judge(name, texts)` the numbers (n,) that a pair judge gives the pictures
+    with these n texts. `identities` maps every extractor used to its identity, a text extractor's under
+    "text:<name>". `file_type` names how the pictures were stored ("png"), as lossy files move the scores.
     """
 
-    features: Mapping[str, Vectors]
+    features: Mapping[str, Rows]
     captions: Sequence[str]
     clusters: NDArray[np.intp]
     identities: Mapping[str, str]
@@ -43,6 +50,8 @@ class Inputs:
     file_type: str = "png"
     seed: int = 0
     metas: Sequence[Mapping[str, Any]] = ()
+    observations: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    judge: Callable[[str, Sequence[str]], Vectors] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +129,26 @@ class Explains(Protocol):
 
     def reasons(self, inputs: Inputs) -> Sequence[str | None]:
         """One line for each picture, (n,); None where there is nothing to say."""
+        ...
+
+
+@runtime_checkable
+class Observes(Protocol):
+    """A metric that needs what image observers tell, under `Inputs.observations`."""
+
+    @property
+    def image_observers(self) -> tuple[str, ...]:
+        """Names of the observers that must look at the pictures."""
+        ...
+
+
+@runtime_checkable
+class JudgesPairs(Protocol):
+    """A metric that asks pair judges through `Inputs.judge`."""
+
+    @property
+    def pair_judges(self) -> tuple[str, ...]:
+        """Names of the judges that it asks."""
         ...
 
 

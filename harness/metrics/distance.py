@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from drawbench.errors import InputError
 from harness.metrics.base import Estimate, Inputs, ReferenceFeatures
 from harness.metrics.frechet import Generated, Reference, jackknife_interval
@@ -46,8 +48,8 @@ class FrechetMetric:
         """The distance and its jackknife interval. Raises ValueError below 2 pictures on either side."""
         reference = _reference(inputs, self.name)
         part = slice(*(self.columns or (None, None)))
-        real = Reference.of(reference.features[self.extractor][:, part])
-        generated = Generated(inputs.features[self.extractor][:, part], real)
+        real = Reference.of(np.asarray(reference.features[self.extractor])[:, part])
+        generated = Generated(np.asarray(inputs.features[self.extractor])[:, part], real)
         value, interval = jackknife_interval(generated, inputs.clusters, seed=inputs.seed)
         notes: tuple[str, ...] = ()
         if min(generated.n, real.n) < 5 * generated.d:

@@ -16,58 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.moments import Matrix, Moments
 from harness.stats import Interval, t_quantile
-
-Matrix = NDArray[np.float64]
-_ROWS = 4096
-
-
-@dataclass(frozen=True)
-class Moments:
-    """The sums that a Gaussian is fitted from: they add up over shards, in any order, in fp64.
-
-    `total` (d,) is the sum of the vectors and `outer` (d, d) the sum of their outer products.
-    """
-
-    n: int
-    total: Matrix
-    outer: Matrix
-
-    @classmethod
-    def of(cls, features: NDArray[Any]) -> Moments:
-        """Sums over features (n, d). Raises ValueError for another shape or values that are not finite."""
-        if features.ndim != 2:
-            raise ValueError(f"features must be (n, d), got {features.shape}")
-        if not np.isfinite(features).all():
-            raise ValueError("features hold NaN or infinity")
-        d = features.shape[1]
-        total, outer = np.zeros(d), np.zeros((d, d))
-        for start in range(0, features.shape[0], _ROWS):
-            rows = features[start : start + _ROWS].astype(np.float64)
-            total += rows.sum(0)
-            outer += rows.T @ rows
-        return cls(features.shape[0], total, outer)
-
-    def __add__(self, other: Moments) -> Moments:
-        """The sums over both sets together."""
-        return Moments(self.n + other.n, self.total + other.total, self.outer + other.outer)
-
-    def __sub__(self, other: Moments) -> Moments:
-        """The sums without a part of the set."""
-        return Moments(self.n - other.n, self.total - other.total, self.outer - other.outer)
-
-    @property
-    def mean(self) -> Matrix:
-        """(d,)."""
-        return self.total / self.n
-
-    @property
-    def covariance(self) -> Matrix:
-        """(d, d), divided by n - 1. Raises ValueError below two vectors."""
-        if self.n < 2:
-            raise ValueError(f"a covariance needs at least 2 pictures, got {self.n}")
-        mean = self.mean
-        return (self.outer - self.n * np.outer(mean, mean)) / (self.n - 1)
 
 
 def frechet_distance(mean1: Matrix, covariance1: Matrix, mean2: Matrix, covariance2: Matrix) -> float:

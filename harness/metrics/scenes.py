@@ -71,7 +71,7 @@ class ScenesMetric:
     def per_image(self, inputs: Inputs) -> NDArray[np.float64]:
         """The part of each picture's verdict, (n,), in 0..1; NaN where it does not apply."""
         values = []
-        for scene, vector in zip(_scenes(inputs), inputs.features[_EXTRACTOR], strict=True):
+        for scene, vector in zip(_scenes(inputs), np.asarray(inputs.features[_EXTRACTOR]), strict=True):
             value = getattr(judge(scene, from_vector(vector)), self.part)
             values.append(math.nan if value is None else value)
         return np.array(values, dtype=np.float64)
@@ -83,7 +83,7 @@ class ScenesAccuracy(ScenesMetric):
 
     def reasons(self, inputs: Inputs) -> list[str | None]:
         """For each picture one line that says what was asked and what was seen."""
-        pairs = zip(_scenes(inputs), inputs.features[_EXTRACTOR], strict=True)
+        pairs = zip(_scenes(inputs), np.asarray(inputs.features[_EXTRACTOR]), strict=True)
         return [reason(scene, from_vector(vector)) for scene, vector in pairs]
 
 
