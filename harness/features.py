@@ -112,7 +112,7 @@ def image_features(
         pictures = {}
         for place in chunk:
             try:
-                data, names[place] = _read(items[place])
+                data, names[place] = read_picture(items[place])
                 found[place] = [cache_.get(names[place]) for cache_ in caches]
                 if any(vector is None for vector in found[place]):
                     pictures[place] = decode_rgb(data)
@@ -155,7 +155,8 @@ def text_features(
     return np.stack(rows) if rows else np.empty((0, extractor.text_dim), np.float32)
 
 
-def _read(item: Item) -> tuple[bytes, str]:
+def read_picture(item: Item) -> tuple[bytes, str]:
+    """A file's bytes and their sha256. Raises PictureError where it is not there or not the recorded one."""
     try:
         data = item.path.read_bytes()
     except OSError as error:

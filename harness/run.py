@@ -54,6 +54,15 @@ ReferenceFlag = Annotated[
 WeightsFlag = Annotated[
     Path | None, typer.Option("--weights", help="A folder to look for weights in, first.")
 ]
+WithFlag = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        metavar="KEY=NETWORK,...",
+        help="Networks for the metrics: clip=MODEL/TAG, MODEL=FILE or local-dir:FOLDER (open_clip); "
+        "pick=, vqa= and detector= a hub's name or a folder; detector= also my_pkg.module:name.",
+    ),
+]
 DownloadFlag = Annotated[bool, typer.Option("--download", help="Fetch weights that are not on this machine.")]
 DeviceFlag = Annotated[Device, typer.Option("--device", help="Where to compute.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
@@ -99,6 +108,7 @@ def run(
     metrics: MetricsFlag = None,
     reference: ReferenceFlag = None,
     weights: WeightsFlag = None,
+    networks: WithFlag = None,
     download: DownloadFlag = False,
     offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
@@ -108,7 +118,7 @@ def run(
 
     The same command takes up a run that was ended at any moment, and repeats nothing.
     """
-    from harness.options import RunOptions, ScoreOptions, collect_settings, split_names
+    from harness.options import RunOptions, ScoreOptions, collect_settings, split_names, split_networks
     from harness.pipeline import execute, prepare
     from harness.progress import make_progress
     from harness.results_table import print_summary
@@ -138,6 +148,7 @@ def run(
             weights=weights,
             download=download,
             device=device.value,
+            networks=split_networks(networks or ()),
         ),
         offline=offline,
         command=command_line(),

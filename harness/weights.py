@@ -139,7 +139,7 @@ def missing_message(wanted: Asset, policy: WeightsPolicy) -> str:
 def reachable(wanted: Asset | str) -> bool:
     """Whether a source of the asset answers within a few seconds. False when told to stay offline."""
     wanted = asset(wanted) if isinstance(wanted, str) else wanted
-    if _told_offline():
+    if told_offline():
         return False
     hosts = {urllib.parse.urlsplit(url).netloc: url for _, url in reversed(list(_sources(wanted)))}
     return any(_answers(url) for url in reversed(hosts.values()))
@@ -227,7 +227,7 @@ def _candidates(wanted: Asset, policy: WeightsPolicy) -> Iterator[tuple[str, Ass
         yield "own cache", file, cache_dir() / "weights" / wanted.id / file.name
     for file in wanted.files:
         if file.hub:
-            for snapshot in _hub_snapshots(file.hub):
+            for snapshot in hub_snapshots(file.hub):
                 yield "model hub's cache", file, snapshot / file.name
     for file in wanted.files:
         if not file.generic:
@@ -244,7 +244,7 @@ def _package_folder(package: str) -> Path | None:
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
-def _hub_snapshots(repository: str) -> list[Path]:
+def hub_snapshots(repository: str) -> list[Path]:
     """Snapshot folders of a repository in the hub's cache, newest first; one that need not exist if none."""
     home = Path(os.environ.get("HF_HOME") or _user_caches() / "huggingface").expanduser()
     root = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
@@ -281,7 +281,8 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _told_offline() -> bool:
+def told_offline() -> bool:
+    """Whether $HF_HUB_OFFLINE forbids asking the network."""
     return os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}
 
 
@@ -296,7 +297,7 @@ def _sources(wanted: Asset) -> Iterator[tuple[AssetFile, str]]:
 
 def _download(wanted: Asset, progress: Callable[[str, int, int], None] | None) -> None:
     """Fetches the asset into the own cache from the first source that answers. Raises OSError."""
-    if _told_offline():
+    if told_offline():
         raise OSError("HF_HUB_OFFLINE is set")
     folder = cache_dir() / "weights" / wanted.id
     folder.mkdir(parents=True, exist_ok=True)

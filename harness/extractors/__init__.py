@@ -114,7 +114,18 @@ def needs_assets(*ids: str) -> Callable[[Setting], str | None]:
 
 @cache
 def _builtin() -> dict[str, ExtractorSpec]:
-    from harness.extractors import clip, effnet, inception, minilm, scenes_judge
+    from harness.extractors import (
+        clip,
+        detector,
+        effnet,
+        inception,
+        minilm,
+        ocr,
+        pick,
+        scenes_judge,
+        size,
+        vqa,
+    )
 
     specs = (
         ExtractorSpec("effnet_lite0", effnet.build, needs_assets("efficientnet-lite0")),
@@ -123,6 +134,11 @@ def _builtin() -> dict[str, ExtractorSpec]:
         ExtractorSpec("inception_pytorch", inception.build_pytorch, needs_assets("pt-inception-2015-12-05")),
         ExtractorSpec("minilm", minilm.build, needs_assets("all-MiniLM-L6-v2")),
         ExtractorSpec("clip", clip.build, clip.missing),
+        ExtractorSpec("pick", pick.build, pick.missing),
         ExtractorSpec("scenes_judge", scenes_judge.build, lambda setting: None),
+        ExtractorSpec("detector", detector.build, detector.missing),
+        ExtractorSpec("ocr", ocr.build, ocr.missing),
+        ExtractorSpec("size", lambda setting: size.Size(), lambda setting: None),
+        ExtractorSpec("vqa", vqa.build, vqa.missing),
     )
     return {spec.name: spec for spec in specs}
