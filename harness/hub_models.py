@@ -8,8 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from drawbench.errors import InputError
 from harness.weights import WeightsPolicy, file_sha256, hub_snapshots, told_offline
@@ -89,6 +92,37 @@ def get_model(name: str, policy: WeightsPolicy, key: str, needed_for: str) -> Hu
     if not _whole(folder):
         raise InputError(f"{needed_for} {name} has no weights that transformers loads")
     return HubModel(name, folder)
+
+
+def load_network(kind: Any, found: HubModel, needed_for: str) -> Any:
+    """The network by a class of transformers, in fp32, ready to be asked.
+
+    Raises InputError where the class cannot load the folder, and where the folder lacks any of its weights:
+    transformers would make them up at random with no more than a warning.
+    """
+    options = {"local_files_only": True, "trust_remote_code": False, "dtype": "float32"}
+    with loading(found, needed_for):
+        network, info = kind.from_pretrained(found.folder, output_loading_info=True, **options)
+    lacking = [*info.get("missing_keys", ()), *(key[0] for key in info.get("mismatched_keys", ()))]
+    if lacking:
+        raise InputError(
+            f"{needed_for} {found.name} cannot be loaded: its weights lack {len(lacking)} of a "
+            f"{type(network).__name__}'s (first: {sorted(lacking)[0]})"
+        )
+    return network.eval()
+
+
+@contextmanager
+def loading(found: HubModel, needed_for: str) -> Iterator[None]:
+    """Makes InputErrors of one line of whatever a folder of something else makes transformers raise."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # the caller shows progress
+    try:
+        yield
+    except Exception as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(f"{needed_for} {found.name} cannot be loaded: {reason}") from None
 
 
 def _is_path(name: str) -> bool:

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from drawbench.errors import InputError
 from harness.decode import RgbImage
 from harness.extractors.base import Setting, inference, micro_batch
-from harness.hub_models import find_model, get_model, missing_model
+from harness.hub_models import find_model, get_model, load_network, loading, missing_model
 from harness.rows import Vectors
 
 PROCESSOR = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
@@ -35,7 +34,7 @@ class Pick:
     name = "pick"
 
     def __init__(self, identity: str, network: Any, pictures: Any, tokenizer: Any, device: str) -> None:
-        self._network = network.to(device).eval()
+        self._network = network.to(device)
         self._pictures, self._tokenizer, self._device = pictures, tokenizer, device
         self._context = int(network.config.text_config.max_position_embeddings)
         self._scale = float(network.logit_scale.exp())
@@ -91,13 +90,10 @@ def build(setting: Setting) -> Pick:
         beside = get_model(PROCESSOR, setting.weights, _KEY, "PickScore's preprocessing")
     from transformers import CLIPImageProcessor, CLIPModel, CLIPTokenizer
 
-    try:
-        network = CLIPModel.from_pretrained(found.folder, local_files_only=True, dtype="float32")
+    network = load_network(CLIPModel, found, _WHAT)
+    with loading(beside, "PickScore's preprocessing"):
         pictures = CLIPImageProcessor.from_pretrained(beside.folder, local_files_only=True)
         tokenizer = CLIPTokenizer.from_pretrained(beside.folder, local_files_only=True)
-    except Exception as error:  # what a folder of something else makes transformers raise has no bounds
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise InputError(f"{_WHAT} {setting.pick_model} cannot be loaded: {reason}") from None
     identity = found.identity if beside is found else f"{found.identity}|{beside.identity}"
     return Pick(identity, network, pictures, tokenizer, setting.device)
 

@@ -16,7 +16,7 @@ from PIL import Image
 from drawbench.errors import InputError
 from harness.decode import RgbImage
 from harness.extractors.base import Setting, inference
-from harness.hub_models import HubModel, get_model, missing_model
+from harness.hub_models import HubModel, get_model, load_network, loading, missing_model
 from harness.rows import Vectors
 
 TEMPLATE = 'Does this figure show "{}"? Please answer yes or no.'
@@ -34,7 +34,7 @@ class Vqa:
     name = "vqa"
 
     def __init__(self, identity: str, network: Any, processor: Any, device: str) -> None:
-        self._network = network.to(device).eval()
+        self._network = network.to(device)
         self._processor, self._device = processor, device
         tokens = processor.tokenizer.encode(ANSWER, add_special_tokens=False)
         if len(tokens) != 1:
@@ -60,9 +60,7 @@ class Vqa:
         values = []
         with inference(self._device):
             for image, text in zip(images, texts, strict=True):
-                inputs = self._processor(
-                    images=[Image.fromarray(image)], text=[self._question(text)], return_tensors="pt"
-                )
+                inputs = self._ask(image, text)
                 logits = self._network(**inputs.to(self._device)).logits[0, -1].double()
                 values.append(float(torch.softmax(logits, dim=-1)[self._answer]))
         return np.array(values, dtype=np.float32)
@@ -70,6 +68,15 @@ class Vqa:
     def is_truncated(self, text: str) -> bool:
         """Whether the question alone is longer than the model's context."""
         return self._context is not None and len(self._processor.tokenizer(text)["input_ids"]) > self._context
+
+    def _ask(self, image: RgbImage, text: str) -> Any:
+        try:
+            return self._processor(
+                images=[Image.fromarray(image)], text=[self._question(text)], return_tensors="pt"
+            )
+        except ValueError as error:  # such as a prompt that holds the model's own mark for a picture
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise InputError(f"{_WHAT} cannot be asked about {text!r}: {reason}") from None
 
     def _question(self, text: str) -> str:
         question = TEMPLATE.format(text)
@@ -95,16 +102,11 @@ def build(setting: Setting) -> Vqa:
 def _load(found: HubModel) -> tuple[Any, Any]:
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
-    try:
-        network = AutoModelForImageTextToText.from_pretrained(
-            found.folder, local_files_only=True, trust_remote_code=False, dtype="float32"
-        )
+    network = load_network(AutoModelForImageTextToText, found, _WHAT)
+    with loading(found, _WHAT):
         processor = AutoProcessor.from_pretrained(
             found.folder, local_files_only=True, trust_remote_code=False
         )
-    except Exception as error:  # what a folder of something else makes transformers raise has no bounds
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise InputError(f"{_WHAT} {found.name} cannot be loaded: {reason}") from None
     if getattr(processor, "tokenizer", None) is None:
         raise InputError(f"{_WHAT} {found.name} cannot be loaded: it has no tokenizer")
     return network, processor

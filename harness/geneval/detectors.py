@@ -20,7 +20,7 @@ from harness.decode import RgbImage
 from harness.extractors.base import Setting, inference
 from harness.geneval.classes import in_geneval_words, unknown_classes
 from harness.geneval.rules import SURE, Box
-from harness.hub_models import HubModel, get_model, missing_model, shown
+from harness.hub_models import HubModel, get_model, load_network, loading, missing_model, shown
 
 GROUP = "drawbench.detectors"
 QUERIES = 100
@@ -56,7 +56,7 @@ class BoxDetector:
     """A network of AutoModelForObjectDetection (DETR, RT-DETR, YOLOS, ...), fp32, one picture at a time."""
 
     def __init__(self, identity: str, network: Any, processor: Any, device: str) -> None:
-        self._network = network.to(device).eval()
+        self._network = network.to(device)
         self._processor, self._device = processor, device
         self._names = in_geneval_words(network.config.id2label)
         self.identity = f"{identity}|{type(network).__name__}|boxes|fp32"
@@ -88,7 +88,7 @@ class MaskDetector:
     """
 
     def __init__(self, identity: str, network: Any, processor: Any, device: str) -> None:
-        self._network = network.to(device).eval()
+        self._network = network.to(device)
         self._processor, self._device = processor, device
         self._names = in_geneval_words(network.config.id2label)
         self.identity = f"{identity}|{type(network).__name__}|masks-top{QUERIES}|fp32"
@@ -161,16 +161,12 @@ def _of_transformers(found: HubModel, device: str) -> Detector:
     from transformers import AutoConfig, AutoImageProcessor, AutoModelForObjectDetection
     from transformers import Mask2FormerForUniversalSegmentation as Mask2Former
 
-    options = {"local_files_only": True}
-    try:
-        config = AutoConfig.from_pretrained(found.folder, trust_remote_code=False, **options)
-        masks = config.model_type == "mask2former"
-        kind = Mask2Former if masks else AutoModelForObjectDetection
-        network = kind.from_pretrained(found.folder, dtype="float32", **options)
+    options = {"local_files_only": True, "trust_remote_code": False}
+    with loading(found, _WHAT):
+        config = AutoConfig.from_pretrained(found.folder, **options)
         processor = AutoImageProcessor.from_pretrained(found.folder, **options)
-    except Exception as error:  # what a folder of something else makes transformers raise has no bounds
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise InputError(f"{_WHAT} {shown(found.name)} cannot be loaded: {reason}") from None
+    masks = config.model_type == "mask2former"
+    network = load_network(Mask2Former if masks else AutoModelForObjectDetection, found, _WHAT)
     lacking = unknown_classes(in_geneval_words(config.id2label).values())
     if lacking:
         raise InputError(
