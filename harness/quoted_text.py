@@ -13,6 +13,9 @@ _DOUBLE = re.compile(r"(?<!\d)[\"“”„«»](?P<text>[^\"“”„«»]+)[\"�
 # A single quote is also an apostrophe: it opens only where no letter stands before it and something
 # other than a space after it, and closes only where no letter follows.
 _SINGLE = re.compile(r"(?<!\w)(?:['‘](?P<text>[^\s'‘’](?:(?:[^'‘]|(?<=\w)'(?=\w))*?[^\s'‘’])?)['’])(?!\w)")
+# A capital I and a small l have one shape in most letters without serifs, so that no reader, and no person,
+# tells them apart; other letters that look alike are told apart.
+_ONE_SHAPE = {"I", "l"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +46,17 @@ def quoted(prompt: str) -> tuple[str, ...]:
 
 
 def words(text: str) -> list[str]:
-    """The runs of letters and digits in compatible form (NFKC) and without case."""
-    plain = unicodedata.normalize("NFKC", text).casefold()
+    """The runs of letters and digits in compatible form (NFKC), as they are written, without apostrophes."""
+    plain = unicodedata.normalize("NFKC", text).replace("ß", "ss")
     return re.findall(r"[^\W_]+", plain.replace("'", "").replace("’", ""))
 
 
 def look_for(asked: str, read: Sequence[str]) -> Found:
     """How the asked text fares among the lines that were read, given in reading order.
 
-    It is there where whole words in a row of the reading spell it: where words are parted makes no
-    difference, as readers run them together, but "hi" is not in "this". Raises ValueError for a text without
-    letters.
+    It is there where whole words in a row of the reading spell it, in letters that are `alike`: where words
+    are parted makes no difference, as readers run them together, but "hi" is not in "this". Raises ValueError
+    for a text without letters.
     """
     target = "".join(words(asked))
     if not target:
@@ -61,22 +64,25 @@ def look_for(asked: str, read: Sequence[str]) -> Found:
     seen = [word for line in read for word in words(line)]
     whole = "".join(seen)
     edges = {0, *accumulate(map(len, seen))}
-    exact = any(
-        start in edges and start + len(target) in edges
-        for start in range(len(whole) - len(target) + 1)
-        if whole.startswith(target, start)
-    )
+    starts = (start for start in edges if start + len(target) in edges)
+    exact = any(all(map(alike, target, whole[start : start + len(target)])) for start in starts)
     return Found(asked, exact, 1.0 - least_distance(target, whole) / len(target))
+
+
+def alike(a: str, b: str) -> bool:
+    """Whether two letters count as the same: whatever their case, and capital I as small l."""
+    return a == b or a.casefold() == b.casefold() or {a, b} == _ONE_SHAPE
 
 
 def least_distance(pattern: str, text: str) -> int:
     """The least edit distance between `pattern` and any part of `text`, 0..len(pattern) (Sellers 1980).
 
-    The empty part counts, so a text in which nothing is alike gives the pattern's length.
+    Letters that are `alike` cost nothing. The empty part counts, so a text in which nothing is alike gives
+    the pattern's length.
     """
     row = [0] * (len(text) + 1)
     for i, letter in enumerate(pattern, start=1):
         above, row = row, [i] * (len(text) + 1)
         for j, other in enumerate(text, start=1):
-            row[j] = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (letter != other))
+            row[j] = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (not alike(letter, other)))
     return min(row)
