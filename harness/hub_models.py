@@ -60,7 +60,9 @@ def missing_model(name: str, policy: WeightsPolicy, key: str, needed_for: str) -
     if find_model(name, policy):
         return None
     if _is_path(name):
-        return f"{name} holds no {needed_for}: config.json with model.safetensors or pytorch_model.bin"
+        return (
+            f"{needed_for} {name} needs a folder with config.json and model.safetensors or pytorch_model.bin"
+        )
     if policy.download and not told_offline():
         return None
     return (

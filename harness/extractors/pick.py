@@ -37,7 +37,7 @@ class Pick:
         self._network = network.to(device)
         self._pictures, self._tokenizer, self._device = pictures, tokenizer, device
         self._context = int(network.config.text_config.max_position_embeddings)
-        self._scale = float(network.logit_scale.exp())
+        self._scale = float(network.logit_scale.detach().exp())
         self.identity = self.text_identity = f"{identity}|scale{self._scale:.6g}|fp32"
         self.dim = self.text_dim = int(network.config.projection_dim)
 

@@ -124,7 +124,7 @@ def test_mistakes_are_one_clear_line(tiny_clip: Any, tmp_path: Path) -> None:
     assert default.startswith("PickScore's network yuvalkirstain/PickScore_v1 is not on this machine")
     assert "--download" in default
     assert "--with pick=FOLDER" in default
-    assert "holds no PickScore's network" in str(missing(Setting(pick_model=str(tmp_path))))
+    assert "needs a folder with config.json" in str(missing(Setting(pick_model=str(tmp_path))))
     rotten = tmp_path / "rotten"
     shutil.copytree(tiny_clip.transformers, rotten)
     (rotten / "model.safetensors").write_bytes(b"rotten")
