@@ -54,7 +54,9 @@ class Inception:
     @cached_property
     def engine(self) -> Engine:
         """What the network runs on. Made on first use: where all features are cached it is not needed."""
-        return self._start()
+        started = self._start()
+        del self._start  # with it goes torch's copy of the weights, where another engine has its own
+        return started
 
     def extract_images(self, images: Sequence[RgbImage]) -> Vectors:
         """See ImageExtractor. float32 (n, dim)."""
