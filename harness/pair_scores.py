@@ -11,7 +11,8 @@ import numpy as np
 from drawbench.errors import InputError
 from harness.decode import PictureError, RgbImage, decode_rgb
 from harness.extractors.base import PairJudge
-from harness.features import FeatureCache, Item, read_picture
+from harness.feature_cache import FeatureCache
+from harness.picture_stream import Item, read_picture
 from harness.rows import Vectors
 
 
@@ -39,7 +40,7 @@ def pair_scores(
             if value is None:
                 value = judge.judge_pairs([_picture(item)], [text]).astype(np.float32)
                 if np.isfinite(value).all():
-                    store.put(key, value)
+                    store.put_many([(key, value)])
             known[key] = float(value[0])
         if progress:
             progress(done, len(keys))

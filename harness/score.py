@@ -14,21 +14,13 @@ from drawbench.errors import InputError
 from drawbench.types import Prompt
 from harness.extractors import Extractors
 from harness.extractors.base import ImageExtractor, ImageObserver, PairJudge, TextExtractor
-from harness.features import Item, text_features
+from harness.features import Item, image_features, text_features
 from harness.metrics import AnyMetric
-from harness.metrics.base import (
-    Explains,
-    Inputs,
-    PerImageMetric,
-    ReferenceFeatures,
-    Selective,
-    SetMetric,
-)
+from harness.metrics.base import Explains, Inputs, PerImageMetric, ReferenceFeatures, Selective, SetMetric
 from harness.metrics.needs import judge_names, observer_names, sent_texts
-from harness.observations import observed_features
 from harness.pair_scores import pair_scores
 from harness.reference import load_reference
-from harness.rows import Vectors, as_rows
+from harness.rows import Rows, Vectors
 from harness.score_plan import Progress, ScorePlan, choose_metrics, extractors_for
 from harness.stats import cluster_mean_interval
 from harness.types import Sample, Score, Status
@@ -172,8 +164,13 @@ def look_at_pictures(
     items = [Item(root / (s.path or ""), s.sha256) for s in good]
     observers = [extractors.observer(name) for name in observer_names(metrics)]
     judges = {name: extractors.pair(name) for name in judge_names(metrics)}
-    found = observed_features(
-        items, list(builds.values()), observers, device=device, progress=_stage(progress, "picture features")
+    found = image_features(
+        items,
+        list(builds.values()),
+        observers,
+        device=device,
+        workers=extractors.setting.workers,
+        progress=_stage(progress, "picture features"),
     )
     scored = tuple(good[place] for place in found.kept)
     unreadable = {good[place].key: reason for place, reason in found.failed}
@@ -219,7 +216,7 @@ def _inputs(
     prompts: Mapping[str, Prompt],
     extractors: Extractors,
     identities: dict[str, str],
-    features: Mapping[str, Vectors],
+    features: Mapping[str, Rows],
     reference: ReferenceFeatures | None,
     seed: int,
 ) -> Inputs:
@@ -235,7 +232,7 @@ def _inputs(
         return embed_once(name, tuple(texts))
 
     return Inputs(
-        features={name: as_rows(vectors) for name, vectors in features.items()},
+        features=features,
         captions=[prompts[s.prompt_id].text for s in scored],
         clusters=np.array([number[s.prompt_id] for s in scored], dtype=np.intp),
         identities=identities,
