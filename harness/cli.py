@@ -21,6 +21,7 @@ from harness.run import (
     WeightsFlag,
     run,
 )
+from harness.verify_command import verify
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
@@ -130,7 +131,7 @@ def describe(
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line `drawbench`; returns its exit status."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    for command in (run, score, control, report, ls, describe):
+    for command in (run, score, control, report, verify, ls, describe):
         app.command()(command)
     return run_app(app, arguments, "drawbench")
 
