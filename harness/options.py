@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,12 @@ class RunOptions:
         if guidance is not None:
             _check_guidance(guidance)
 
+    def resolved(self) -> dict[str, Any]:
+        """Every option with its value, as plain JSON: what flags, file and defaults came to."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
+        plain.pop("command")
+        return plain
+
 
 def _check_guidance(value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -114,11 +120,12 @@ def collect_settings(
             raise InputError(f"--set {pair!r}: give it as key=value")
         if name in settings:
             raise InputError(f"setting {name!r} is given twice")
-        settings[name] = _value(text)
+        settings[name] = setting_value(text)
     return settings
 
 
-def _value(text: str) -> Any:
+def setting_value(text: str) -> Any:
+    """A setting as given on a command line: JSON where it is JSON, else the text. Raises InputError."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

@@ -204,6 +204,7 @@ def _open_manifest(run: Prepared) -> dict[str, Any]:
         bench_spec=run.options.bench,
         command=run.options.command,
         batch_size=run.batch_size,
+        options=run.options.resolved(),
     )
     with writing_to(run.run_dir):
         write_manifest(run.run_dir, manifest)

@@ -76,6 +76,15 @@ class CountsSteps(Protocol):
 
 
 @runtime_checkable
+class Charges(Protocol):
+    """Costs money for every picture, so that none must be drawn only to see how long it takes."""
+
+    def price(self, settings: Mapping[str, Any]) -> float | None:
+        """What a picture costs, in US dollars; None where it is not known."""
+        ...
+
+
+@runtime_checkable
 class SuggestsBatch(Protocol):
     """Knows a good number of pictures to draw side by side on this machine."""
 
