@@ -23,6 +23,7 @@ from harness.run import (
     run,
 )
 from harness.verify_command import verify
+from harness.watch_command import watch
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
@@ -132,7 +133,7 @@ def describe(
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line `drawbench`; returns its exit status."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    for command in (run, score, control, report, verify, export, ls, describe):
+    for command in (run, score, control, report, verify, export, watch, ls, describe):
         app.command()(command)
     return run_app(app, arguments, "drawbench")
 

@@ -32,6 +32,7 @@ from harness.models.registry import ModelOptions, load_model
 from harness.options import RunOptions, ScoreOptions
 from harness.plan import Plan, make_plan, run_name
 from harness.progress import Progress
+from harness.run_log import LoggedProgress, RunLog
 from harness.scoring import Scorer, make_scorer
 from harness.store import RunStore, writing_to
 from harness.summary import (
@@ -119,7 +120,8 @@ def execute(run: Prepared, progress: Progress) -> dict[str, Any]:
     another run. What was finished by then is kept.
     """
     started = time.perf_counter()
-    with RunStore(run.run_dir) as store:
+    with RunStore(run.run_dir) as store, RunLog(run.run_dir, run.options.command) as log:
+        progress = LoggedProgress(progress, log)
         manifest = _open_manifest(run)
 
         def note_session() -> None:
@@ -149,6 +151,7 @@ def execute(run: Prepared, progress: Progress) -> dict[str, Any]:
             command=run.options.command,
             started=started,
             changed=made > 0,
+            log=log,
         )
 
 
@@ -165,9 +168,10 @@ def score_again(
     policy: OnFailure = "count"
     if (run_dir / SUMMARY_NAME).exists():
         policy = read_summary(run_dir)["on_failure"]
-    with RunStore(run_dir):
+    with RunStore(run_dir), RunLog(run_dir, command) as log:
+        logged = LoggedProgress(progress, log)
         return _judge(
-            run_dir, manifest, scorer, progress, on_failure=policy, command=command, started=started
+            run_dir, manifest, scorer, logged, on_failure=policy, command=command, started=started, log=log
         )
 
 
@@ -220,6 +224,7 @@ def _judge(
     on_failure: OnFailure,
     command: tuple[str, ...],
     started: float,
+    log: RunLog,
     changed: bool = False,
 ) -> dict[str, Any]:
     """Scores the pictures that are there and writes summary, grid and report.
@@ -247,6 +252,7 @@ def _judge(
         skipped=scored.skipped if scored else (),
         cut_by_metrics=scored.truncated_prompts if scored else (),
         seconds=seconds,
+        stages=log.stages,
         command=command,
     )
     if scorer is None and changed:

@@ -43,13 +43,15 @@ def build_summary(
     skipped: Sequence[tuple[str, str]] = (),
     cut_by_metrics: Sequence[str] = (),
     seconds: Mapping[str, float] | None = None,
+    stages: Sequence[Mapping[str, Any]] = (),
     command: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The summary of a run from its manifest, all its ledger lines and its scores.
 
     `skipped` pairs a metric with why it was not computed. `cut_by_metrics` has the ids of the prompts that a
     metric's text encoder read in part; `truncated_prompts` are those that the model did. `seconds` maps a
-    part of the work (scoring, ...) to how long it took in this process.
+    part of the work (scoring, ...) to how long it took in this process; `stages` has the log's account of
+    each stage before this summary (see `harness.run_log`).
     """
     samples = planned_samples(manifest, lines)
     failed = [sample for sample in samples if sample.status != "ok"]
@@ -84,6 +86,7 @@ def build_summary(
         "notes": list(notes),
         "skipped": [list(pair) for pair in skipped],
         "timings": {"drawing": round(sum(drawing), 3), **(seconds or {})},
+        "stages": [dict(stage) for stage in stages],
         "seconds_per_picture": round(sum(drawn) / len(drawn), 4) if drawn else None,
     }
 
