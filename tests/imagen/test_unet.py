@@ -163,6 +163,17 @@ def test_a_picture_that_does_not_fit_is_refused(shape: UNetConfig) -> None:
         predict(build_unet(shape), given)
 
 
+@every_shape
+def test_patches_give_the_same_numbers_as_pictures(shape: UNetConfig) -> None:
+    unet, given = made(shape), inputs(shape)
+    patched = dict(given)
+    for name in ("z", "lowres"):
+        if name in patched:
+            patched[name] = unet.to_patches(patched[name])
+    assert torch.equal(unet.from_patches(unet(**patched, in_patches=True)), unet(**given))
+    assert torch.equal(unet.from_patches(unet.to_patches(given["z"])), given["z"])
+
+
 def test_pictures_need_not_be_square_or_of_the_training_size() -> None:
     for shape in (MINI, PAPER_SR, SHAPES["plain super-resolution"]):
         given = inputs(shape)
