@@ -50,10 +50,10 @@ def inputs(config: UNetConfig, rows: int = 2, dtype: torch.dtype = torch.float32
     return given
 
 
-def predict(unet: UNet, given: dict[str, Tensor]) -> Tensor:
+def predict(unet: UNet, given: dict[str, Tensor], in_patches: bool = False) -> Tensor:
     rest = {name: value for name, value in given.items() if name != "states"}
     tokens, pooled = unet.encode_text(given["states"], given["mask"])
-    out: Tensor = unet(**rest, tokens=tokens, pooled=pooled)
+    out: Tensor = unet(**rest, tokens=tokens, pooled=pooled, in_patches=in_patches)
     return out
 
 
@@ -170,7 +170,7 @@ def test_patches_give_the_same_numbers_as_pictures(shape: UNetConfig) -> None:
     for name in ("z", "lowres"):
         if name in patched:
             patched[name] = unet.to_patches(patched[name])
-    assert torch.equal(unet.from_patches(unet(**patched, in_patches=True)), unet(**given))
+    assert torch.equal(unet.from_patches(predict(unet, patched, in_patches=True)), predict(unet, given))
     assert torch.equal(unet.from_patches(unet.to_patches(given["z"])), given["z"])
 
 
