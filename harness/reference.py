@@ -122,7 +122,7 @@ def load_reference(
     if len(found.kept) < 2:
         raise InputError(f"reference folder {source.location} has fewer than 2 pictures that can be read")
     digest = hashlib.sha256("\n".join(sorted(found.sha256)).encode()).hexdigest()[:8]
-    return ReferenceFeatures(f"pictures:{digest}", len(found.kept), _tables(found.features)), tuple(remarks)
+    return ReferenceFeatures(f"pictures:{digest}", len(found.kept), found.features), tuple(remarks)
 
 
 def _scenes(

@@ -18,7 +18,7 @@ from harness.features import Item, image_features, text_features
 from harness.metrics import AnyMetric
 from harness.metrics.base import Explains, Inputs, PerImageMetric, ReferenceFeatures, Selective, SetMetric
 from harness.reference import load_reference
-from harness.rows import Vectors, as_rows
+from harness.rows import Rows, Vectors
 from harness.score_plan import Progress, ScorePlan, choose_metrics, extractors_for
 from harness.stats import cluster_mean_interval
 from harness.types import Sample, Score, Status
@@ -161,7 +161,11 @@ def look_at_pictures(
     good = [s for s in samples if s.status == "ok"]
     items = [Item(root / (s.path or ""), s.sha256) for s in good]
     found = image_features(
-        items, list(builds.values()), device=device, progress=_stage(progress, "picture features")
+        items,
+        list(builds.values()),
+        device=device,
+        workers=extractors.setting.workers,
+        progress=_stage(progress, "picture features"),
     )
     scored = tuple(good[place] for place in found.kept)
     unreadable = {good[place].key: reason for place, reason in found.failed}
@@ -198,7 +202,7 @@ def _inputs(
     prompts: Mapping[str, Prompt],
     extractors: Extractors,
     builds: Mapping[str, ImageExtractor],
-    features: Mapping[str, Vectors],
+    features: Mapping[str, Rows],
     reference: ReferenceFeatures | None,
     seed: int,
 ) -> Inputs:
@@ -215,7 +219,7 @@ def _inputs(
         return embed_once(name, tuple(texts))
 
     return Inputs(
-        features={name: as_rows(vectors) for name, vectors in features.items()},
+        features=features,
         captions=[prompts[s.prompt_id].text for s in scored],
         clusters=np.array([number[s.prompt_id] for s in scored], dtype=np.intp),
         identities=identities,

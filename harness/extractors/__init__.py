@@ -116,11 +116,14 @@ def needs_assets(*ids: str) -> Callable[[Setting], str | None]:
 def _builtin() -> dict[str, ExtractorSpec]:
     from harness.extractors import clip, effnet, inception, minilm, scenes_judge
 
+    script, state = needs_assets("inception-2015-12-05"), needs_assets("pt-inception-2015-12-05")
     specs = (
         ExtractorSpec("effnet_lite0", effnet.build, needs_assets("efficientnet-lite0")),
         ExtractorSpec("effnet_lite0_halves", effnet.build_halves, needs_assets("efficientnet-lite0")),
-        ExtractorSpec("inception", inception.build_clean, needs_assets("inception-2015-12-05")),
-        ExtractorSpec("inception_pytorch", inception.build_pytorch, needs_assets("pt-inception-2015-12-05")),
+        ExtractorSpec("inception", inception.build_clean, script),
+        ExtractorSpec("inception_tensorflow", inception.build_tensorflow, script),
+        ExtractorSpec("inception_pytorch", inception.build_pytorch, state),
+        ExtractorSpec("inception_fidelity", inception.build_fidelity, state),
         ExtractorSpec("minilm", minilm.build, needs_assets("all-MiniLM-L6-v2")),
         ExtractorSpec("clip", clip.build, clip.missing),
         ExtractorSpec("scenes_judge", scenes_judge.build, lambda setting: None),

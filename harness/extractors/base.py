@@ -7,6 +7,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from numpy.typing import NDArray
+
 from harness.decode import RgbImage
 from harness.rows import Vectors
 from harness.weights import WeightsPolicy
@@ -28,6 +30,26 @@ class ImageExtractor(Protocol):
 
     def extract_images(self, images: Sequence[RgbImage]) -> Vectors:
         """Features (len(images), dim) of RGB uint8 pictures (height, width, 3) of any sizes."""
+        ...
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """An ImageExtractor that works in two steps, so that the first can run beside the network.
+
+    `extract_images` is then the second step after the first. An extractor without these methods is given
+    decoded pictures.
+    """
+
+    def prepare(self, image: RgbImage) -> NDArray[Any]:
+        """What the network sees of an RGB uint8 picture (height, width, 3): an array of bounded size.
+
+        Called from several threads at once, so it uses neither the network nor threads of its own.
+        """
+        ...
+
+    def extract_prepared(self, batch: Sequence[NDArray[Any]]) -> Vectors:
+        """Features (len(batch), dim) of prepared pictures, each from that picture alone."""
         ...
 
 
@@ -87,11 +109,15 @@ AnyExtractor = ImageExtractor | TextExtractor | ImageObserver | PairJudge
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What extractors are built with. `device` is a torch device; `clip_model` names the CLIP network."""
+    """What extractors are built with. `device` is a torch device; `clip_model` names the CLIP network.
+
+    `workers` is the number of threads that decode and prepare pictures; 0 leaves it to the machine.
+    """
 
     weights: WeightsPolicy = field(default_factory=WeightsPolicy)
     device: str = "cpu"
     clip_model: str = DEFAULT_CLIP
+    workers: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from drawbench.errors import InputError
@@ -80,15 +81,23 @@ class Clip:
 
     def extract_images(self, images: Sequence[RgbImage]) -> Vectors:
         """See ImageExtractor. float32 (n, dim), each row of length 1."""
+        return self.extract_prepared([self.prepare(image) for image in images])
+
+    def prepare(self, image: RgbImage) -> Vectors:
+        """See Prepares. float32 (3, side, side)."""
+        pixels: Vectors = self._transform(Image.fromarray(image)).numpy()
+        return pixels
+
+    def extract_prepared(self, batch: Sequence[NDArray[Any]]) -> Vectors:
+        """See Prepares."""
         import torch
 
         size = micro_batch(self._device)
         rows = []
         with inference(self._device):
-            for start in range(0, len(images), size):
-                chosen = images[start : start + size]
-                batch = torch.stack([self._transform(Image.fromarray(image)) for image in chosen])
-                features = self._network.encode_image(batch.to(self._device), normalize=True)
+            for start in range(0, len(batch), size):
+                pixels = torch.from_numpy(np.stack(batch[start : start + size]))
+                features = self._network.encode_image(pixels.to(self._device), normalize=True)
                 rows.append(features.float().cpu().numpy())
         return np.concatenate(rows) if rows else np.empty((0, self.dim), np.float32)
 

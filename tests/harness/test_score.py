@@ -224,7 +224,7 @@ def test_pictures_are_looked_at_once(run: tuple[Path, list[Sample]], monkeypatch
     def refuse(*_: object) -> None:
         raise AssertionError("looked at again")
 
-    monkeypatch.setattr("harness.extractors.effnet.EffNetLite0.extract_images", refuse)
+    monkeypatch.setattr("harness.extractors.effnet.EffNetLite0.extract_prepared", refuse)
     monkeypatch.setattr("harness.extractors.minilm.MiniLM.extract_texts", refuse)
     assert _score(run, ALIGN_ONLY).scores == first.scores
 
