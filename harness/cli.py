@@ -21,6 +21,7 @@ from harness.run import (
     WeightsFlag,
     run,
 )
+from harness.weights_command import weights_app
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
@@ -132,6 +133,7 @@ def main(arguments: list[str] | None = None) -> int:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     for command in (run, score, control, report, ls, describe):
         app.command()(command)
+    app.add_typer(weights_app, name="weights")
     return run_app(app, arguments, "drawbench")
 
 
