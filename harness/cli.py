@@ -21,6 +21,7 @@ from harness.run import (
     WeightsFlag,
     run,
 )
+from harness.selftest_command import selftest
 from harness.weights_command import weights_app
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
@@ -131,7 +132,7 @@ def describe(
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line `drawbench`; returns its exit status."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    for command in (run, score, control, report, ls, describe):
+    for command in (run, score, control, report, ls, describe, selftest):
         app.command()(command)
     app.add_typer(weights_app, name="weights")
     return run_app(app, arguments, "drawbench")

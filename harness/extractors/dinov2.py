@@ -69,8 +69,12 @@ class DinoV2:
 def preprocess(image: RgbImage) -> Vectors:
     """RGB uint8 (height, width, 3) to what the network sees: float32 (3, 224, 224), about -2..3."""
     small = Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-    normalised = (np.asarray(small, np.float32) / 255 - _MEAN) / _STD
-    return np.ascontiguousarray(normalised.transpose(2, 0, 1))
+    return normalise(np.asarray(small, np.float32))
+
+
+def normalise(levels: Vectors) -> Vectors:
+    """Levels 0..255 (height, width, 3) without ImageNet's mean and deviation, float32 (3, height, width)."""
+    return np.ascontiguousarray(((levels / 255 - _MEAN) / _STD).transpose(2, 0, 1))
 
 
 def hub_positions(positions: Any, side: int) -> Any:

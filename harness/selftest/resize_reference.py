@@ -12,7 +12,7 @@ the place (i + 1/2) * scale - 1/2 of the input, scale = old / new, unless the co
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,13 +59,17 @@ def resize(image: NDArray[np.generic], rows: Matrix, columns: Matrix) -> Matrix:
 
 
 def resize_8bit(image: NDArray[np.uint8], rows: Matrix, columns: Matrix) -> Matrix:
-    """As Pillow on 8-bit pictures: columns first, rounded and clipped, then rows, rounded and clipped."""
-    half = np.rint(np.einsum("hwc,jw->hjc", image.astype(np.float64), columns)).clip(0, 255)
-    whole: Matrix = np.rint(np.einsum("ih,hjc->ijc", rows, half)).clip(0, 255)
-    return whole
+    """As Pillow on 8-bit pictures: columns first, then rows, each rounded (halves up) and clipped."""
+    half = _levels(np.einsum("hwc,jw->hjc", image.astype(np.float64), columns))
+    return _levels(np.einsum("ih,hjc->ijc", rows, half))
 
 
-def _taps(places: Matrix, old: int, kernel: Kernel, a: float) -> Matrix:
+def _levels(values: NDArray[Any]) -> Matrix:
+    levels: Matrix = np.floor(np.round(values, 9) + 0.5).clip(0, 255)  # fp64 misses a half by 1e-14
+    return levels
+
+
+def _taps(places: NDArray[Any], old: int, kernel: Kernel, a: float) -> Matrix:
     matrix = np.zeros((places.size, old))
     floor = np.floor(places).astype(int)
     for offset in (0, 1) if kernel == "linear" else (-1, 0, 1, 2):
@@ -74,11 +78,12 @@ def _taps(places: Matrix, old: int, kernel: Kernel, a: float) -> Matrix:
     return matrix
 
 
-def _kernel(distance: Matrix, kernel: Kernel, a: float) -> Matrix:
+def _kernel(distance: NDArray[Any], kernel: Kernel, a: float) -> Matrix:
     """The triangle, or Keys' cubic (1981) with parameter a, at distances in pixels."""
     x = np.abs(distance)
     if kernel == "linear":
-        return np.maximum(1 - x, 0)
+        triangle: Matrix = np.maximum(1 - x, 0)
+        return triangle
     near = ((a + 2) * x - (a + 3)) * x**2 + 1
     far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
-    return np.where(x < 1, near, np.where(x < 2, far, 0.0))
+    return np.where(x < 1, near, np.where(x < 2, far, 0.0)).astype(np.float64)
