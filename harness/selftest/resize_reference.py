@@ -60,8 +60,8 @@ def resize(image: NDArray[np.generic], rows: Matrix, columns: Matrix) -> Matrix:
 
 def resize_8bit(image: NDArray[np.uint8], rows: Matrix, columns: Matrix) -> Matrix:
     """As Pillow on 8-bit pictures: columns first, then rows, each rounded (halves up) and clipped."""
-    half = _levels(np.einsum("hwc,jw->hjc", image.astype(np.float64), columns))
-    return _levels(np.einsum("ih,hjc->ijc", rows, half))
+    half = _levels(np.einsum("hwc,jw->hjc", image.astype(np.float64), columns, optimize=True))
+    return _levels(np.einsum("ih,hjc->ijc", rows, half, optimize=True))
 
 
 def _levels(values: NDArray[Any]) -> Matrix:
