@@ -22,8 +22,10 @@ from harness.run import (
     WeightsFlag,
     run,
 )
+from harness.selftest_command import selftest
 from harness.verify_command import verify
 from harness.watch_command import watch
+from harness.weights_command import weights_app
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
@@ -133,8 +135,20 @@ def describe(
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line `drawbench`; returns its exit status."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    for command in (run, score, control, report, verify, export, watch, ls, describe):
+    for command in (
+        run,
+        score,
+        control,
+        report,
+        verify,
+        export,
+        watch,
+        ls,
+        describe,
+        selftest,
+    ):
         app.command()(command)
+    app.add_typer(weights_app, name="weights")
     return run_app(app, arguments, "drawbench")
 
 
