@@ -1,13 +1,24 @@
-"""Real diffusers pipelines of the smallest sizes, with random weights, saved as folders."""
+"""What adapters are tried on: tiny diffusers pipelines with random weights, and a server that misbehaves."""
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import hashlib
+import io
+import json
+import socket
 import string
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
+from PIL import Image
 
 
 def clip_tokenizer() -> Any:
@@ -320,3 +331,204 @@ def pipeline_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str],
         return path
 
     return folder
+
+
+class ImageServer:
+    """A real server on this machine that misbehaves as it is told, and writes down what it was asked.
+
+    `script` maps a prompt to what happens on its first call, its second, and so on; "ok" after the last.
+    `billed` counts the answers that a provider would want to be paid for, `drawn` the pictures by prompt.
+    """
+
+    def __init__(self, size: tuple[int, int] = (8, 8)) -> None:
+        self.script: dict[str, list[str]] = {}
+        self.calls: list[tuple[str, str, dict[str, str], dict[str, Any], float]] = []
+        self.billed = 0
+        self.most_at_once = 0
+        self.size = size
+        self.identity: dict[str, Any] | None = None
+        self.closing = threading.Event()
+        self._open = 0
+        self._lock = threading.Lock()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+            def do_GET(self) -> None:
+                outer.get(self)
+
+            def do_POST(self) -> None:
+                outer.post(self)
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self) -> None:
+        self.closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def asked(self, prompt: str) -> int:
+        return sum(body.get("prompt") == prompt for _, _, _, body, _ in self.calls)
+
+    def get(self, handler: BaseHTTPRequestHandler) -> None:
+        self.calls.append((handler.command, handler.path, dict(handler.headers), {}, time.monotonic()))
+        if handler.path.startswith("/pictures/"):
+            name, _, prompt = unquote(handler.path.removeprefix("/pictures/")).partition("/")
+            if name == "flaky" and sum(path == handler.path for _, path, *_ in self.calls) == 1:
+                return self.reply(handler, 503, b"")
+            if name == "moved":
+                return self.reply(handler, 302, b"", {"Location": f"/pictures/there/{quote(prompt)}"})
+            if name == "gone":
+                return self.reply(handler, 404, b"")
+            return self.reply(handler, 200, png_of(prompt, self.size), {"Content-Type": "image/png"})
+        if self.identity is None:
+            return self.reply(handler, 404, b"")
+        return self.reply(handler, 200, json.dumps({"identity": self.identity}).encode())
+
+    def post(self, handler: BaseHTTPRequestHandler) -> None:
+        body = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
+        prompt = body["prompt"]
+        with self._lock:
+            self._open += 1
+            self.most_at_once = max(self.most_at_once, self._open)
+            moment = time.monotonic()
+            self.calls.append((handler.command, handler.path, dict(handler.headers), body, moment))
+            steps, count = self.script.get(prompt, []), self.asked(prompt)
+            step = steps[count - 1] if count <= len(steps) else "ok"
+        try:
+            self.act(step, prompt, handler)
+        finally:
+            with self._lock:
+                self._open -= 1
+
+    def act(self, step: str, prompt: str, handler: BaseHTTPRequestHandler) -> None:
+        errors = {
+            "refuse": (400, "content_policy_violation", "Your request was rejected by our safety system."),
+            "too long": (400, "string_above_max_length", "the prompt is too long"),
+            "key": (401, "invalid_api_key", f"Incorrect key: {handler.headers.get('Authorization')}"),
+            "model": (404, "model_not_found", "no such model"),
+            "quota": (429, "insufficient_quota", "you exceeded your quota"),
+            "busy": (429, "rate_limit_exceeded", "slow down"),
+            "broken": (500, "", "an error on our side"),
+            "down": (503, "", "overloaded"),
+        }
+        if step in errors:
+            status, code, message = errors[step]
+            content = json.dumps({"error": {"code": code, "message": message}}).encode()
+            return self.reply(handler, status, content, {"Retry-After": "0.2"} if step == "busy" else {})
+        if step == "size":
+            error = {"code": "invalid_value", "message": "bad size", "param": "size"}
+            return self.reply(handler, 400, json.dumps({"error": error}).encode())
+        if step == "redirect":
+            return self.reply(handler, 302, b"", {"Location": "/elsewhere"})
+        if step == "hang":
+            self.closing.wait(20)
+            handler.close_connection = True
+            return None
+        if step == "reset":
+            handler.close_connection = True
+            handler.connection.shutdown(socket.SHUT_RDWR)
+            return None
+        with self._lock:
+            self.billed += 1
+        return self.pay(step, prompt, handler)
+
+    def pay(self, step: str, prompt: str, handler: BaseHTTPRequestHandler) -> None:
+        """The answers of status 200."""
+        content = self.content(step, prompt, handler)
+        if step in ("drop", "drip"):
+            handler.send_response(200)
+            handler.send_header("Content-Length", str(len(content)))
+            handler.end_headers()
+            for byte in content[: len(content) // 2]:
+                if step == "drip" and self.closing.wait(0.05):
+                    break
+                try:
+                    handler.wfile.write(bytes([byte]))
+                except OSError:
+                    break
+            handler.close_connection = True
+            return None
+        kind = "image/png" if step.startswith("file") else "application/json"
+        return self.reply(handler, 200, content, {"Content-Type": kind})
+
+    def content(self, step: str, prompt: str, handler: BaseHTTPRequestHandler) -> bytes:
+        picture = base64.b64encode(png_of(prompt, self.size)).decode()
+        here = f"{self.url}/pictures"
+        openai = "/images/generations" in handler.path
+        if step == "file":
+            return png_of(prompt, self.size)
+        if step == "file broken":
+            return png_of(prompt, self.size)[:40]
+        if step == "garbage":
+            return b"<html>it works!</html>"
+        if step == "nothing":
+            return b'{"data": []}'
+        if step in ("flagged", "odd"):
+            failure = {"flagged": "filtered", "odd": "shy"}[step]
+            return json.dumps({"failure": failure, "reason": "not today", "cost": 0.5}).encode()
+        entries = {
+            "large": [{"b64_json": base64.b64encode(png_of(prompt, (16, 16))).decode()}],
+            "two": [{"b64_json": picture}, {"b64_json": picture}],
+            "rewritten": [{"b64_json": picture, "revised_prompt": "a nicer picture"}],
+            "no base64": [{"b64_json": "!!!"}],
+            "no picture": [{"b64_json": base64.b64encode(b"text").decode()}],
+            "address": [{"url": f"{here}/there/{quote(prompt)}"}],
+            "data address": [{"url": f"data:image/png;base64,{picture}"}],
+            "flaky address": [{"url": f"{here}/flaky/{quote(prompt)}"}],
+            "moved address": [{"url": f"{here}/moved/{quote(prompt)}"}],
+            "gone address": [{"url": f"{here}/gone/{quote(prompt)}"}],
+            "file address": [{"url": "file:///etc/hostname"}],
+        }.get(step, [{"b64_json": picture}])
+        if openai:
+            usage = {"input_tokens": 10, "output_tokens": 1000, "cost": 0.25}
+            return json.dumps({"data": entries, "usage": usage}).encode()
+        first = entries[0].get("b64_json", picture)
+        return json.dumps({"image": first, "notes": ["drawn by hand"], "cost": 0.5}).encode()
+
+    @staticmethod
+    def reply(
+        handler: BaseHTTPRequestHandler, status: int, content: bytes, headers: dict[str, str] | None = None
+    ) -> None:
+        with contextlib.suppress(OSError):
+            handler.send_response(status)
+            for name, value in {**(headers or {}), "Content-Length": str(len(content))}.items():
+                handler.send_header(name, value)
+            handler.end_headers()
+            handler.wfile.write(content)
+
+
+def colour_of(prompt: str) -> tuple[int, int, int]:
+    """A colour of the prompt's own, never black."""
+    digest = hashlib.sha256(prompt.encode()).digest()
+    return digest[0] | 1, digest[1] | 64, digest[2]
+
+
+def png_of(prompt: str, size: tuple[int, int]) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, colour_of(prompt)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def image_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ImageServer]:
+    for variable in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    server = ImageServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def colour() -> Callable[[str], tuple[int, int, int]]:
+    """The colour that the server gives a prompt."""
+    return colour_of
