@@ -27,13 +27,15 @@ PYTHON = "python"
 class BuiltIn:
     """A built-in model: where its class is, one line about it, and what a user must have for it.
 
-    `package` is an optional package that it cannot do without.
+    `package` is an optional package that it cannot do without, `variable` the environment's variable that may
+    hold what it needs.
     """
 
     target: str
     about: str
     needs: str = "nothing"
     package: str | None = None
+    variable: str | None = None
 
 
 BUILT_IN: Mapping[str, BuiltIn] = {
@@ -49,7 +51,8 @@ BUILT_IN: Mapping[str, BuiltIn] = {
     "openai": BuiltIn(
         "harness.models.openai_images:OpenAIModel",
         "openai:MODEL, an endpoint that speaks OpenAI's images/generations",
-        "a key in $OPENAI_API_KEY, or base_url and a server of your own",
+        "a key, or base_url and a server of your own",
+        variable="OPENAI_API_KEY",
     ),
     "http": BuiltIn(
         "harness.models.http_server:HttpModel", "http://HOST/PATH, a server of your own", "the server"
