@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import inspect
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -83,6 +85,27 @@ def extractor_rows() -> list[Row]:
         return Row(name, "", sources.get(name, OURS), _lacks(name, Setting()))
 
     return [_careful(name, sources.get(name, OURS), row) for name in names()]
+
+
+def about_model(name: str) -> str:
+    """All that a model's module says: settings, contract. Raises InputError for an unknown model."""
+    from harness.models.registry import BUILT_IN, ENTRY_POINT_GROUP
+
+    if name in BUILT_IN:
+        target = BUILT_IN[name].target
+    else:
+        points = {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}
+        if name not in points:
+            known = ", ".join(dict.fromkeys((*BUILT_IN, *points)))
+            raise InputError(f"no model is called {name!r}; there are {known}")
+        target = points[name]
+    module_name, _, attribute = target.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # another package's code may fail in any way
+        raise InputError(f"model {name!r}: cannot import {module_name}: {error}") from error
+    texts = [module.__doc__, getattr(getattr(module, attribute, None), "__doc__", None)]
+    return "\n\n".join(inspect.cleandoc(text) for text in texts if text)
 
 
 def engine_rows() -> list[Row]:

@@ -28,11 +28,17 @@ def ls(
     kind: Annotated[
         Kind | None, typer.Argument(help="Only one kind; all but published figures without it.")
     ] = None,
+    about: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="All about one model: its settings, its contract.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> int:
     """Lists benches, models, metrics, extractors and engines with what they need, or published figures."""
-    from harness.listing import KINDS, OURS
+    from harness.listing import KINDS, OURS, about_model
 
+    if about is not None:
+        print(about_model(about))
+        return FINE
     asked = [kind.value] if kind else [name for name in KINDS if name != Kind.PUBLISHED]
     lists = {name: KINDS[name]() for name in asked}
     if as_json:

@@ -5,8 +5,9 @@ the pipeline's call under its own name, with the pipeline's own default. `schedu
 name, with `scheduler.NAME` for its arguments. `variant` (such as fp16) and `revision` choose the files,
 `offload` (none, model or sequential) moves parts to a GPU only while they are needed.
 
-The pipelines' guidance_scale is the paper's weight w: 1 is off, and between 0 and 1 there is nothing. Some
-networks take the weight as an input, such as Flux; classifier-free guidance is `true_cfg_scale` then.
+The pipelines' guidance_scale is the paper's weight w, from 1 on, which is off. Unlike in the paper 0 is off
+too, and between 0 and 1 there is nothing. Some networks take the weight as an input, such as Flux;
+classifier-free guidance is `true_cfg_scale` then.
 
 A cascade of pipelines, such as DeepFloyd IF, is named stage by stage: `stage2=FOLDER` and `stage3=FOLDER`
 take the picture of the stage before, and their settings are `stage2.steps` and so on.

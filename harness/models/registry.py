@@ -69,7 +69,9 @@ BUILT_IN: Mapping[str, BuiltIn] = {
         "harness.models.folder:FolderModel", "folder:PATH, pictures that exist already", "the folder"
     ),
     PYTHON: BuiltIn(
-        "", "python:my_pkg.module:MyModel, a class of your own; its name alone does too", "the module"
+        "harness.models.registry:",
+        "python:my_pkg.module:MyModel, a class of your own; its name alone does too",
+        "the module",
     ),
     "dummy": BuiltIn("harness.models.dummy:DummyModel", "coloured patterns, to try the machinery"),
 }

@@ -111,3 +111,18 @@ def test_the_list_for_people(capsys: Output) -> None:
     assert "7.27, zero-shot" in out
     assert "--model openai:dall-e-2" in out
     sys.modules.pop("studio", None)
+
+
+def test_contracts_can_be_read(capsys: Output) -> None:
+    for name, said in (
+        ("http", '"seed": 1234'),
+        ("command", '{"id": 7, "failure": "filtered"'),
+        ("openai", "OPENAI_API_KEY"),
+        ("diffusers", "guidance_scale"),
+        ("dummy", "`size` in pixels"),
+        ("python", "my_pkg.module:MyModel:ARGUMENT"),
+    ):
+        assert main(["ls", "--about", name]) == 0
+        assert said in capsys.readouterr().out, name
+    assert main(["ls", "--about", "planet"]) == 2
+    assert "no model is called 'planet'; there are imagen, " in capsys.readouterr().err
