@@ -229,6 +229,35 @@ def _flux() -> Any:
     )  # fmt: skip
 
 
+def _pixart() -> Any:
+    from diffusers import DDIMScheduler, PixArtAlphaPipeline, PixArtTransformer2DModel
+
+    return PixArtAlphaPipeline(
+        transformer=PixArtTransformer2DModel(
+            sample_size=16,
+            num_layers=1,
+            patch_size=2,
+            attention_head_dim=8,
+            num_attention_heads=3,
+            caption_channels=32,
+            in_channels=4,
+            cross_attention_dim=24,
+            out_channels=8,
+            attention_bias=True,
+            activation_fn="gelu-approximate",
+            num_embeds_ada_norm=1000,
+            norm_type="ada_norm_single",
+            norm_elementwise_affine=False,
+            norm_eps=1e-6,
+            use_additional_conditions=False,
+        ),
+        scheduler=DDIMScheduler(clip_sample=False, steps_offset=1),
+        vae=autoencoder(),
+        text_encoder=t5_text(),
+        tokenizer=t5_tokenizer(),
+    )
+
+
 def _pixel_unet(**more: Any) -> Any:
     sizes = {"in_channels": 3, "sample_size": 32, **more}
     return conditional_unet(
@@ -310,6 +339,7 @@ BUILDERS: dict[str, Callable[[], Any]] = {
     "sdxl": _sdxl,
     "sd3": _sd3,
     "flux": _flux,
+    "pixart": _pixart,
     "if": _if,
     "if-256": lambda: _if(second=True),
     "ldm": _ldm,
