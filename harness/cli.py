@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ import typer
 
 from harness.exits import FINE, command_line, run_app
 from harness.export_command import export
+from harness.ls_command import ls
 from harness.run import (
     Device,
     DeviceFlag,
@@ -86,36 +86,6 @@ def control(
     with StageCalls(make_progress()) as report_progress:
         result = caption_control(run_dir, metric, seed, shuffles, report_progress)
     print(json.dumps(control_json(result), indent=2) if as_json else "\n".join(control_lines(result)))
-    return FINE
-
-
-class Kind(StrEnum):
-    """What can be listed."""
-
-    BENCHES = "benches"
-    MODELS = "models"
-    METRICS = "metrics"
-
-
-def ls(
-    kind: Annotated[Kind | None, typer.Argument(help="Only one kind; all of them without it.")] = None,
-) -> int:
-    """Lists the benches, models and metrics that can be named."""
-    from drawbench.registry import available
-    from harness.metrics import names
-    from harness.models.registry import model_names
-
-    lists: dict[Kind, dict[str, str]] = {
-        Kind.BENCHES: {info.name: f"{info.summary} (needs: {info.needs})" for info in available()},
-        Kind.MODELS: model_names(),
-        Kind.METRICS: dict.fromkeys(names(), ""),
-    }
-    for title, entries in lists.items():
-        if kind in (None, title):
-            print(f"{title.value}:")
-            width = max(map(len, entries), default=0)
-            for name, about in entries.items():
-                print(f"  {name:<{width}}  {about}".rstrip())
     return FINE
 
 

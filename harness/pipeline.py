@@ -75,6 +75,7 @@ def prepare(options: RunOptions) -> Prepared:
             dtype=options.dtype,
             weights=options.scoring.weights,
             offline=options.offline,
+            download=options.scoring.download,
         ),
     )
     given = dict(options.settings)

@@ -45,7 +45,11 @@ class FailurePolicy(StrEnum):
 
 ModelFlag = Annotated[
     str,
-    typer.Option("--model", help="imagen, folder:PATH, dummy, or your own: my_pkg.module:MyModel."),
+    typer.Option(
+        "--model",
+        help="imagen, diffusers:FOLDER, openai:MODEL, folder:PATH, my_pkg.module:MyModel, ...; "
+        "`drawbench ls models` lists them.",
+    ),
 ]
 BenchFlag = Annotated[
     str, typer.Option("--bench", help="A bench's name, or file:PATH. `drawbench ls` lists them.")

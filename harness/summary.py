@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -58,6 +59,7 @@ def build_summary(
     counts = {"planned": manifest["planned"], **count_statuses(samples)}
     counts["missing"] = counts["planned"] - len(samples)
     drawing = [line.seconds for line in lines if line.seconds is not None]
+    costs = [line.cost for line in lines if line.cost is not None]
     drawn = [sample.seconds for sample in samples if sample.status == "ok" and sample.seconds is not None]
     sample_notes = Counter(note for sample in samples for note in sample.notes)
     truncated = {s.prompt_id for s in samples if any(note.startswith(TRUNCATED) for note in s.notes)}
@@ -87,6 +89,7 @@ def build_summary(
         "skipped": [list(pair) for pair in skipped],
         "timings": {"drawing": round(sum(drawing), 3), **(seconds or {})},
         "stages": [dict(stage) for stage in stages],
+        "cost": round(math.fsum(costs), 6) if costs else None,
         "seconds_per_picture": round(sum(drawn) / len(drawn), 4) if drawn else None,
     }
 

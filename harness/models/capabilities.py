@@ -16,6 +16,9 @@ class ResolvesSettings(Protocol):
     def resolve_settings(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """`given` with every default filled in, so that a sample's key covers them.
 
+        What changes no picture, such as a limit on calls, the model keeps to itself and leaves out; so it
+        must be told what the user gave, in every process that draws with it.
+
         Raises InputError, naming what is allowed, on an unknown setting or a bad value.
         """
         ...

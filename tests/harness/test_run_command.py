@@ -94,7 +94,7 @@ DUMMY = ["--model", "dummy", "--bench", "file:p.txt", "--no-score"]
         (["--model", "", "--bench", "file:p.txt"], "must not be empty"),
         (
             ["--model", "imagine", "--bench", "file:p.txt"],
-            "unknown model 'imagine'; known are imagen, folder",
+            "unknown model 'imagine'; known are imagen, diffusers",
         ),
         (["--model", "no.such:Model", "--bench", "file:p.txt"], "cannot import no.such"),
         (["--model", "json:Nothing", "--bench", "file:p.txt"], "has no 'Nothing'"),
