@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from harness.difference_command import difference
 from harness.exits import FINE, command_line, run_app
 from harness.run import (
     Device,
@@ -130,7 +131,7 @@ def describe(
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line `drawbench`; returns its exit status."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    for command in (run, score, control, report, ls, describe):
+    for command in (run, score, difference, control, report, ls, describe):
         app.command()(command)
     return run_app(app, arguments, "drawbench")
 
