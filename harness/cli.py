@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from harness.difference_command import difference
 from harness.exits import FINE, command_line, run_app
 from harness.export_command import export
 from harness.ls_command import ls
@@ -116,6 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
         ls,
         describe,
         selftest,
+        difference,
     ):
         app.command()(command)
     app.add_typer(weights_app, name="weights")

@@ -14,6 +14,7 @@ from harness.generate import OnFailure
 from harness.types import canonical_json
 
 SEED_LIMIT = 2**63
+_PYTHONS = {"True": True, "False": False, "None": None}  # as text they would all count as true
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,8 @@ def collect_settings(
 ) -> dict[str, Any]:
     """The model's settings from their flags and from `--set key=value` pairs.
 
-    A value is read as JSON where it is JSON (`0.5`, `true`, `[1, 2]`), else it is text. Raises InputError
-    on a pair without "=", and on a setting that is given twice.
+    A value is read as JSON where it is JSON (`0.5`, `true`, `[1, 2]`) or Python's spelling of such a word
+    (`True`), else it is text. Raises InputError on a pair without "=", and on a setting that is given twice.
     """
     named = {"guidance_scale": guidance_scale, "stages": stages, "steps": steps}
     settings: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
@@ -126,6 +127,8 @@ def collect_settings(
 
 def setting_value(text: str) -> Any:
     """A setting as given on a command line: JSON where it is JSON, else the text. Raises InputError."""
+    if text in _PYTHONS:
+        return _PYTHONS[text]
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

@@ -122,6 +122,10 @@ class OpenAIModel:
     def picture_size(self, settings: Mapping[str, Any]) -> tuple[int, int] | None:
         return _size(settings["size"])
 
+    def price(self, settings: Mapping[str, Any]) -> float | None:
+        """US dollars a picture, as far as `price_per_image` says it."""
+        return self._service.price_per_image
+
     def suggested_batch_size(self, settings: Mapping[str, Any]) -> int:
         """As many as are asked for at a time, so that a killed run loses no more than those."""
         return self._caller.limits.concurrency
