@@ -262,7 +262,7 @@ def measure_speed(args: argparse.Namespace, say: Callable[[str], None]) -> dict[
 
 
 def warm_times(work: Work, root: Path, times: int) -> dict[str, float]:
-    """Seconds of a second scoring whose features are all cached: the best of some, without loading weights."""
+    """Seconds of a second scoring, all features cached: the best of `times`, without loading weights."""
     extractor = load_clean(work.script)
     items = [Item(path) for path in sorted(work.pictures.iterdir())]
     passes, wholes = [], []

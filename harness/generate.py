@@ -128,13 +128,16 @@ def _carry_out(
 def _put(store: RunStore, task: Task, outcome: Outcome, size: tuple[int, int] | None) -> Sample:
     result: object = outcome.result
     notes: tuple[str, ...] = ()
+    cost = result.cost if isinstance(result, Drawn | Failure) else None
     if isinstance(result, Drawn):
         notes, result = result.notes, result.picture
     checked = _checked(result, size)
     seconds = round(outcome.seconds, 4)
     if isinstance(checked, Failure):
-        return store.put_failure(task.request, task.key, checked, seconds=seconds)
-    return store.put_picture(task.request, task.key, encode_png(checked), seconds=seconds, notes=notes)
+        failure = Failure(checked.status, checked.reason, cost)
+        return store.put_failure(task.request, task.key, failure, seconds=seconds)
+    png = encode_png(checked)
+    return store.put_picture(task.request, task.key, png, seconds=seconds, notes=notes, cost=cost)
 
 
 def _checked(result: object, size: tuple[int, int] | None) -> Image.Image | Failure:

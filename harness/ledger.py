@@ -25,6 +25,7 @@ _OPTIONAL: dict[str, type | tuple[type, ...]] = {
     "seconds": (int, float),
     "reason": str,
     "notes": list,
+    "cost": (int, float),
 }
 
 

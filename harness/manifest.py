@@ -33,8 +33,12 @@ def build_manifest(
     bench_spec: str,
     command: Sequence[str] = (),
     batch_size: int | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The manifest of a run that has not begun. `bench.prompts` are those chosen under the limit."""
+    """The manifest of a run that has not begun. `bench.prompts` are those chosen under the limit.
+
+    `options` is the resolved configuration that the run was begun with, for the record.
+    """
     bench = plan.bench
     reference = bench.reference
     began = session(command, batch_size=batch_size)
@@ -65,6 +69,7 @@ def build_manifest(
         "samples_per_prompt": plan.samples_per_prompt,
         "limit": plan.limit,
         "planned": len(plan.prompts) * plan.samples_per_prompt,
+        "options": dict(options or {}),
         **began,
         "resumed": [],
     }

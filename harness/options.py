@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from harness.types import canonical_json
 SEED_LIMIT = 2**63
 NETWORKS = ("clip", "pick", "vqa", "detector")
 """What `--with` can replace."""
+_PYTHONS = {"True": True, "False": False, "None": None}  # as text they would all count as true
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,12 @@ class RunOptions:
         if guidance is not None:
             _check_guidance(guidance)
 
+    def resolved(self) -> dict[str, Any]:
+        """Every option with its value, as plain JSON: what flags, file and defaults came to."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
+        plain.pop("command")
+        return plain
+
 
 def _check_guidance(value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -110,8 +117,8 @@ def collect_settings(
 ) -> dict[str, Any]:
     """The model's settings from their flags and from `--set key=value` pairs.
 
-    A value is read as JSON where it is JSON (`0.5`, `true`, `[1, 2]`), else it is text. Raises InputError
-    on a pair without "=", and on a setting that is given twice.
+    A value is read as JSON where it is JSON (`0.5`, `true`, `[1, 2]`) or Python's spelling of such a word
+    (`True`), else it is text. Raises InputError on a pair without "=", and on a setting that is given twice.
     """
     named = {"guidance_scale": guidance_scale, "stages": stages, "steps": steps}
     settings: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
@@ -122,11 +129,14 @@ def collect_settings(
             raise InputError(f"--set {pair!r}: give it as key=value")
         if name in settings:
             raise InputError(f"setting {name!r} is given twice")
-        settings[name] = _value(text)
+        settings[name] = setting_value(text)
     return settings
 
 
-def _value(text: str) -> Any:
+def setting_value(text: str) -> Any:
+    """A setting as given on a command line: JSON where it is JSON, else the text. Raises InputError."""
+    if text in _PYTHONS:
+        return _PYTHONS[text]
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

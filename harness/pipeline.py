@@ -32,6 +32,7 @@ from harness.models.registry import ModelOptions, load_model
 from harness.options import RunOptions, ScoreOptions
 from harness.plan import Plan, make_plan, run_name
 from harness.progress import Progress
+from harness.run_log import LoggedProgress, RunLog
 from harness.scoring import Scorer, make_scorer
 from harness.store import RunStore, writing_to
 from harness.summary import (
@@ -74,6 +75,7 @@ def prepare(options: RunOptions) -> Prepared:
             dtype=options.dtype,
             weights=options.scoring.weights,
             offline=options.offline,
+            download=options.scoring.download,
         ),
     )
     given = dict(options.settings)
@@ -119,7 +121,8 @@ def execute(run: Prepared, progress: Progress) -> dict[str, Any]:
     another run. What was finished by then is kept.
     """
     started = time.perf_counter()
-    with RunStore(run.run_dir) as store:
+    with RunStore(run.run_dir) as store, RunLog(run.run_dir, run.options.command) as log:
+        progress = LoggedProgress(progress, log)
         manifest = _open_manifest(run)
 
         def note_session() -> None:
@@ -149,6 +152,7 @@ def execute(run: Prepared, progress: Progress) -> dict[str, Any]:
             command=run.options.command,
             started=started,
             changed=made > 0,
+            log=log,
         )
 
 
@@ -165,9 +169,10 @@ def score_again(
     policy: OnFailure = "count"
     if (run_dir / SUMMARY_NAME).exists():
         policy = read_summary(run_dir)["on_failure"]
-    with RunStore(run_dir):
+    with RunStore(run_dir), RunLog(run_dir, command) as log:
+        logged = LoggedProgress(progress, log)
         return _judge(
-            run_dir, manifest, scorer, progress, on_failure=policy, command=command, started=started
+            run_dir, manifest, scorer, logged, on_failure=policy, command=command, started=started, log=log
         )
 
 
@@ -204,6 +209,7 @@ def _open_manifest(run: Prepared) -> dict[str, Any]:
         bench_spec=run.options.bench,
         command=run.options.command,
         batch_size=run.batch_size,
+        options=run.options.resolved(),
     )
     with writing_to(run.run_dir):
         write_manifest(run.run_dir, manifest)
@@ -219,6 +225,7 @@ def _judge(
     on_failure: OnFailure,
     command: tuple[str, ...],
     started: float,
+    log: RunLog,
     changed: bool = False,
 ) -> dict[str, Any]:
     """Scores the pictures that are there and writes summary, grid and report.
@@ -246,6 +253,7 @@ def _judge(
         skipped=scored.skipped if scored else (),
         cut_by_metrics=scored.truncated_prompts if scored else (),
         seconds=seconds,
+        stages=log.stages,
         command=command,
     )
     if scorer is None and changed:

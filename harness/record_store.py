@@ -15,6 +15,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Sequence
+from io import FileIO
 from pathlib import Path
 
 _HEAD = struct.Struct("<32sII")  # key, length of the bytes, checksum of key, length and bytes
@@ -42,7 +43,7 @@ class RecordStore:
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """Each key's bytes, or None where there are none, or none that are whole."""
         found: list[bytes | None] = []
-        files: dict[Path, int | None] = {}
+        files: dict[Path, FileIO | None] = {}
         try:
             for key in keys:
                 raw = bytes.fromhex(key)
@@ -57,7 +58,7 @@ class RecordStore:
         finally:
             for file in files.values():
                 if file is not None:
-                    os.close(file)
+                    file.close()
         return found
 
     def put_many(self, records: Sequence[tuple[str, bytes]]) -> bool:
@@ -102,10 +103,11 @@ class RecordStore:
 
     def _walk(self, segment: Path) -> None:
         """Notes where the records of a segment lie. A length that was altered loses what comes after it."""
-        with segment.open("rb") as opened:
-            file, end, offset = opened.fileno(), os.fstat(opened.fileno()).st_size, 0
+        with segment.open("rb", buffering=0) as file:
+            end, offset = file.seek(0, os.SEEK_END), 0
             while offset + _HEAD.size <= end:
-                key, length, _ = _HEAD.unpack(os.pread(file, _HEAD.size, offset))
+                file.seek(offset)
+                key, length, _ = _HEAD.unpack(file.read(_HEAD.size))
                 if offset + _HEAD.size + length > end:
                     return
                 self._places[key] = (segment, offset, length)
@@ -120,18 +122,19 @@ def _segments(folder: Path) -> list[Path]:
         return []
 
 
-def _open(segment: Path) -> int | None:
+def _open(segment: Path) -> FileIO | None:
     try:
-        return os.open(segment, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        return segment.open("rb", buffering=0)
     except OSError:
         return None
 
 
-def _read(file: int | None, key: bytes, offset: int, length: int) -> bytes | None:
+def _read(file: FileIO | None, key: bytes, offset: int, length: int) -> bytes | None:
     if file is None:
         return None
     try:
-        record = os.pread(file, _HEAD.size + length, offset)
+        file.seek(offset)
+        record = file.read(_HEAD.size + length)
     except OSError:
         return None
     if len(record) != _HEAD.size + length:

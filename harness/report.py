@@ -45,10 +45,10 @@ METRIC_NOTES = {
         "Fréchet distance between the EfficientNet-Lite0 features of the pictures and of the references. "
         "It is no FID: only values of the same identity can be compared."
     ),
-    **{
-        metric.name: metric.summary
-        for metric in (*CLIP_SCORES, *SCENES_METRICS, *GENEVAL_METRICS, *WRITTEN_TEXT_METRICS)
-    },
+    **{metric.name: metric.summary for metric in CLIP_SCORES},
+    **{metric.name: metric.summary for metric in SCENES_METRICS},
+    **{metric.name: metric.summary for metric in GENEVAL_METRICS},
+    **{metric.name: metric.summary for metric in WRITTEN_TEXT_METRICS},
 }
 STATUS_WORDS = {
     "ok": "ok",

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.config_file import config_settings, use_config
 from harness.exits import FINE, INTERRUPTED, command_line, complain, run_app
+
+if TYPE_CHECKING:
+    from harness.options import RunOptions
+    from harness.sweep import Axis
 
 
 class Device(StrEnum):
@@ -39,7 +45,11 @@ class FailurePolicy(StrEnum):
 
 ModelFlag = Annotated[
     str,
-    typer.Option("--model", help="imagen, folder:PATH, dummy, or your own: my_pkg.module:MyModel."),
+    typer.Option(
+        "--model",
+        help="imagen, diffusers:FOLDER, openai:MODEL, folder:PATH, my_pkg.module:MyModel, ...; "
+        "`drawbench ls models` lists them.",
+    ),
 ]
 BenchFlag = Annotated[
     str, typer.Option("--bench", help="A bench's name, or file:PATH. `drawbench ls` lists them.")
@@ -69,8 +79,15 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing 
 
 
 def run(
+    context: typer.Context,
     model: ModelFlag,
     bench: BenchFlag,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            is_eager=True, callback=use_config, help="A TOML file of flags and [settings]; flags stand above."
+        ),
+    ] = None,
     prompts: Annotated[
         Path | None, typer.Option(help="A prompt file to take the bench's prompts from.")
     ] = None,
@@ -91,6 +108,10 @@ def run(
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps of each stage.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another of the model's settings.")
+    ] = None,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=V,V,...", help="A run for each value of a setting, on the same noise."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides the noise of every sample.")] = 0,
     batch_size: Annotated[
@@ -119,11 +140,11 @@ def run(
     The same command takes up a run that was ended at any moment, and repeats nothing.
     """
     from harness.options import RunOptions, ScoreOptions, collect_settings, split_names, split_networks
-    from harness.pipeline import execute, prepare
-    from harness.progress import make_progress
-    from harness.results_table import print_summary
-    from harness.summary import verdict
+    from harness.sweep import Axis
 
+    axes = [Axis.parse(text) for text in sweep or ()]
+    flagged = collect_settings(settings or (), guidance_scale=guidance_scale, stages=stages, steps=steps)
+    from_file = {n: v for n, v in config_settings(context).items() if n not in {axis.name for axis in axes}}
     options = RunOptions(
         model=model,
         bench=bench,
@@ -135,7 +156,7 @@ def run(
         bench_size=bench_size,
         samples_per_prompt=samples_per_prompt,
         seed=seed,
-        settings=collect_settings(settings or (), guidance_scale=guidance_scale, stages=stages, steps=steps),
+        settings={**from_file, **flagged},
         batch_size=batch_size,
         device=device.value,
         dtype=dtype.value,
@@ -153,13 +174,24 @@ def run(
         offline=offline,
         command=command_line(),
     )
+    if axes:
+        return _run_sweep(options, axes, dry_run=dry_run, as_json=as_json)
+    return _run_one(options, dry_run=dry_run, as_json=as_json)
+
+
+def _run_one(options: RunOptions, *, dry_run: bool, as_json: bool) -> int:
+    from harness.pipeline import execute, prepare
+    from harness.progress import make_progress
+    from harness.results_table import print_summary
+    from harness.summary import verdict
+
     prepared = prepare(options)
     for notice in prepared.bench.notices:
         print(notice, file=sys.stderr if as_json else sys.stdout, flush=True)
     if dry_run:
-        from harness.dry_run import describe_run, plan_lines
+        from harness.dry_run import describe_run, measured_pace, plan_lines
 
-        plan = describe_run(prepared)
+        plan = describe_run(prepared, measured_pace(prepared, make_progress()))
         print(json.dumps(plan, indent=2, ensure_ascii=False) if as_json else "\n".join(plan_lines(plan)))
         return FINE
     try:
@@ -172,6 +204,34 @@ def run(
     else:
         print_summary(summary, str(prepared.run_dir))
     return verdict(summary)
+
+
+def _run_sweep(options: RunOptions, axes: Sequence[Axis], *, dry_run: bool, as_json: bool) -> int:
+    from harness.progress import make_progress
+    from harness.results_table import print_sweep
+    from harness.summary import verdict
+    from harness.sweep import execute_sweep, prepare_all
+
+    runs = prepare_all(options, axes)
+    for notice in runs[0].bench.notices:
+        print(notice, file=sys.stderr if as_json else sys.stdout, flush=True)
+    if dry_run:
+        from harness.dry_run import describe_run, measured_pace, sweep_lines
+
+        progress = make_progress()
+        plans = [describe_run(one, measured_pace(one, progress)) for one in runs]
+        print(json.dumps(plans, indent=2, ensure_ascii=False) if as_json else "\n".join(sweep_lines(plans)))
+        return FINE
+    try:
+        result = execute_sweep(options, axes, make_progress())
+    except KeyboardInterrupt:
+        complain(f"interrupted; what is finished is kept in {options.out}: run the same command again")
+        return INTERRUPTED
+    if as_json:
+        print(json.dumps(result, indent=2, ensure_ascii=False))
+    else:
+        print_sweep(result, options.out)
+    return max(verdict(one) for one in result["runs"])
 
 
 def main(arguments: list[str] | None = None) -> int:

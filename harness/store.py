@@ -60,6 +60,7 @@ class RunStore:
         *,
         seconds: float | None = None,
         notes: tuple[str, ...] = (),
+        cost: float | None = None,
     ) -> Sample:
         """Stores a picture's PNG bytes and then its ledger line."""
         relative = picture_path(request.prompt.id, request.index)
@@ -73,6 +74,7 @@ class RunStore:
             sha256=hashlib.sha256(png).hexdigest(),
             seconds=seconds,
             notes=notes,
+            cost=cost,
         )
         with writing_to(self.run_dir):
             path = self.run_dir / relative
@@ -93,6 +95,7 @@ class RunStore:
             status=failure.status,
             seconds=seconds,
             reason=failure.reason,
+            cost=failure.cost,
         )
         with writing_to(self.run_dir):
             self._ledger.append(sample)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -43,19 +44,22 @@ def build_summary(
     skipped: Sequence[tuple[str, str]] = (),
     cut_by_metrics: Sequence[str] = (),
     seconds: Mapping[str, float] | None = None,
+    stages: Sequence[Mapping[str, Any]] = (),
     command: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The summary of a run from its manifest, all its ledger lines and its scores.
 
     `skipped` pairs a metric with why it was not computed. `cut_by_metrics` has the ids of the prompts that a
     metric's text encoder read in part; `truncated_prompts` are those that the model did. `seconds` maps a
-    part of the work (scoring, ...) to how long it took in this process.
+    part of the work (scoring, ...) to how long it took in this process; `stages` has the log's account of
+    each stage before this summary (see `harness.run_log`).
     """
     samples = planned_samples(manifest, lines)
     failed = [sample for sample in samples if sample.status != "ok"]
     counts = {"planned": manifest["planned"], **count_statuses(samples)}
     counts["missing"] = counts["planned"] - len(samples)
     drawing = [line.seconds for line in lines if line.seconds is not None]
+    costs = [line.cost for line in lines if line.cost is not None]
     drawn = [sample.seconds for sample in samples if sample.status == "ok" and sample.seconds is not None]
     sample_notes = Counter(note for sample in samples for note in sample.notes)
     truncated = {s.prompt_id for s in samples if any(note.startswith(TRUNCATED) for note in s.notes)}
@@ -84,6 +88,8 @@ def build_summary(
         "notes": list(notes),
         "skipped": [list(pair) for pair in skipped],
         "timings": {"drawing": round(sum(drawing), 3), **(seconds or {})},
+        "stages": [dict(stage) for stage in stages],
+        "cost": round(math.fsum(costs), 6) if costs else None,
         "seconds_per_picture": round(sum(drawn) / len(drawn), 4) if drawn else None,
     }
 

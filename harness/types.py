@@ -45,15 +45,19 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A picture that a model did not give, and why."""
+    """A picture that a model did not give, and why. `cost` is what it came to all the same."""
 
     status: Status
     reason: str
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One line of the ledger: what became of a request. `path` is relative to the run folder."""
+    """One line of the ledger: what became of a request. `path` is relative to the run folder.
+
+    `cost` is what the request came to, in the currency of the model's prices; None where it is not known.
+    """
 
     key: str
     prompt_id: str
@@ -65,6 +69,7 @@ class Sample:
     seconds: float | None = None
     reason: str | None = None
     notes: tuple[str, ...] = ()
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +99,14 @@ Picture = Image.Image | NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A picture with what its model has to say about it, such as "prompt truncated to 64 tokens"."""
+    """A picture with what its model has to say about it, such as "prompt truncated to 64 tokens".
+
+    `cost` is what it came to, failed attempts included; None where that is not known.
+    """
 
     picture: Picture
     notes: tuple[str, ...] = ()
+    cost: float | None = None
 
 
 class Model(Protocol):

@@ -9,9 +9,10 @@ from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
+from harness.assets import Asset
 from harness.decode import RgbImage
 from harness.rows import Vectors
-from harness.weights import WeightsPolicy
+from harness.weights import WeightsPolicy, locate, missing_message, reachable
 
 DEFAULT_CLIP = "ViT-L-14-quickgelu/openai"
 DEFAULT_PICK = "yuvalkirstain/PickScore_v1"
@@ -133,12 +134,44 @@ class ExtractorSpec:
     """An entry of the registry: how to build an extractor and what it lacks before it can be built.
 
     `missing(setting)` is None where `build` would work, otherwise one line for a person that says what is
-    not there and what to do. It loads nothing heavy.
+    not there and what to do. It loads nothing heavy. One that also is `NamesWeights` says which weights.
     """
 
     name: str
     build: Callable[[Setting], AnyExtractor]
     missing: Callable[[Setting], str | None]
+
+    def assets(self, setting: Setting) -> tuple[Asset, ...]:
+        """The weights that the extractor needs, as far as `missing` names them."""
+        return self.missing.assets(setting) if isinstance(self.missing, NamesWeights) else ()
+
+
+@runtime_checkable
+class NamesWeights(Protocol):
+    """Something that knows which weights it needs."""
+
+    def assets(self, setting: Setting) -> tuple[Asset, ...]:
+        """The weights, as entries of `harness.assets`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsWeights:
+    """A `missing` of an ExtractorSpec for extractors that need weights and nothing else."""
+
+    wanted: Callable[[Setting], tuple[Asset, ...]]
+
+    def assets(self, setting: Setting) -> tuple[Asset, ...]:
+        """See NamesWeights."""
+        return self.wanted(setting)
+
+    def __call__(self, setting: Setting) -> str | None:
+        """What is lacking, as one line, or None. Weights that may be downloaded are not lacking."""
+        policy = setting.weights
+        for asset in self.wanted(setting):
+            if locate(asset, policy) is None and not (policy.download and reachable(asset)):
+                return missing_message(asset, policy)
+        return None
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from drawbench.types import Prompt
 from harness.moments import Moments
-from harness.rows import Rows, Vectors
+from harness.rows import Places, Rows, Vectors
 from harness.stats import Interval
 from harness.types import Direction
 
@@ -181,6 +181,18 @@ class SetMetric(Metric, Protocol):
 
     def whole_set(self, inputs: Inputs) -> Estimate:
         """The value over all n pictures. Raises ValueError where n is too small for it."""
+        ...
+
+
+@runtime_checkable
+class OfSubsets(Protocol):
+    """A whole-set metric that has prepared what its values over parts of the pictures share.
+
+    Without it, a part costs as much as the whole, interval and all.
+    """
+
+    def of_subsets(self, inputs: Inputs) -> Callable[[Places], float]:
+        """A function from places of pictures (rising) to the value over them, as `whole_set` has it."""
         ...
 
 

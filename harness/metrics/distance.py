@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from drawbench.errors import InputError
 from harness.metrics.base import Estimate, Inputs, ReferenceFeatures
 from harness.metrics.frechet import Generated, Reference, jackknife_interval
+from harness.rows import Places
 from harness.types import Direction
 
 
@@ -46,10 +48,7 @@ class FrechetMetric:
 
     def whole_set(self, inputs: Inputs) -> Estimate:
         """The distance and its jackknife interval. Raises ValueError below 2 pictures on either side."""
-        reference = _reference(inputs, self.name)
-        part = slice(*(self.columns or (None, None)))
-        real = Reference.of(np.asarray(reference.features[self.extractor])[:, part])
-        generated = Generated(np.asarray(inputs.features[self.extractor])[:, part], real)
+        generated, real = self._sides(inputs)
         value, interval = jackknife_interval(generated, inputs.clusters, seed=inputs.seed)
         notes: tuple[str, ...] = ()
         if min(generated.n, real.n) < 5 * generated.d:
@@ -59,6 +58,18 @@ class FrechetMetric:
                 f"values at the same numbers",
             )
         return Estimate(value, interval, notes)
+
+    def of_subsets(self, inputs: Inputs) -> Callable[[Places], float]:
+        """Distances of parts of the pictures to the same reference. Raises ValueError as `whole_set`."""
+        generated, _ = self._sides(inputs)
+        everything = np.arange(generated.n)
+        return lambda places: generated.distance(np.setdiff1d(everything, places))
+
+    def _sides(self, inputs: Inputs) -> tuple[Generated, Reference]:
+        reference = _reference(inputs, self.name)
+        part = slice(*(self.columns or (None, None)))
+        real = Reference.of(np.asarray(reference.features[self.extractor])[:, part])
+        return Generated(np.asarray(inputs.features[self.extractor])[:, part], real), real
 
 
 def _reference(inputs: Inputs, name: str) -> ReferenceFeatures:

@@ -136,7 +136,7 @@ def test_a_mean_its_categories_and_its_samples_agree(run: tuple[Path, list[Sampl
         assert score.n == len(rows) == (16 if score.category is None else 8)
         assert score.low < score.value < score.high
         prompts = 8 if score.category is None else 4
-        assert score.method == f"95% cluster-robust t over {prompts} prompts"
+        assert score.method == f"95% cluster-robust Wilson over {prompts} prompts"
         assert score.if_failed is None
     assert {r.identity for r in result.per_sample} == {result.scores[0].identity}
     assert [(r.prompt_id, r.index) for r in result.per_sample] == [(s.prompt_id, s.index) for s in run[1]]
