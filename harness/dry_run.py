@@ -18,7 +18,7 @@ def describe_run(run: Prepared) -> dict[str, Any]:
     `seconds` and `bytes` are None where the model cannot say. Scoring time is not in it.
     """
     plan, model, settings = run.plan, run.model, run.plan.settings
-    planned = len(plan.prompts) * plan.samples_per_prompt
+    planned = plan.planned
     finished = finished_before(run)
     missing = planned - finished
     each = model.estimate_seconds(settings) if isinstance(model, EstimatesTime) else None

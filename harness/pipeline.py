@@ -7,14 +7,16 @@ on disk, so a run can be ended at any moment and taken up again, and scored agai
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from drawbench.errors import InputError
 from drawbench.types import Bench
-from harness.engines.local import LocalEngine
+from harness.atomic import writing_to
+from harness.engines import Engine
+from harness.engines.registry import make_engine
 from harness.generate import OnFailure, generate_missing
 from harness.ledger import read_ledger
 from harness.manifest import (
@@ -27,13 +29,15 @@ from harness.manifest import (
     session,
     write_manifest,
 )
-from harness.models.capabilities import ReadsPrompts, ResolvesSettings, SuggestsBatch
-from harness.models.registry import ModelOptions, load_model
+from harness.models.capabilities import SuggestsBatch
+from harness.models.recipe import Recipe
+from harness.models.registry import ModelOptions
 from harness.options import RunOptions, ScoreOptions
+from harness.picture_place import PicturePlace, place_for
 from harness.plan import Plan, make_plan, run_name
 from harness.progress import Progress
 from harness.scoring import Scorer, make_scorer
-from harness.store import RunStore, writing_to
+from harness.store import RunStore
 from harness.summary import (
     SUMMARY_NAME,
     build_summary,
@@ -42,7 +46,7 @@ from harness.summary import (
     read_summary,
     write_summary,
 )
-from harness.types import Model, canonical_json
+from harness.types import Model, Sample, canonical_json
 
 DEFAULT_BATCH_SIZE = 8
 SCORES_NAME = "scores.parquet"
@@ -50,11 +54,17 @@ SCORES_NAME = "scores.parquet"
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run whose options hold together. `scorer` is None where nothing is to be scored."""
+    """A run whose options hold together. `scorer` is None where nothing is to be scored.
+
+    `recipe` makes `model` again in another process.
+    """
 
     options: RunOptions
     bench: Bench
     model: Model
+    recipe: Recipe
+    engine: Engine
+    place: PicturePlace
     identity: Mapping[str, Any]
     plan: Plan
     run_dir: Path
@@ -67,7 +77,7 @@ def prepare(options: RunOptions) -> Prepared:
     from drawbench.options import BenchOptions
     from drawbench.registry import load_bench
 
-    model = load_model(
+    recipe = Recipe(
         options.model,
         ModelOptions(
             device=options.device,
@@ -75,9 +85,10 @@ def prepare(options: RunOptions) -> Prepared:
             weights=options.scoring.weights,
             offline=options.offline,
         ),
+        dict(options.settings),
     )
-    given = dict(options.settings)
-    settings = model.resolve_settings(given) if isinstance(model, ResolvesSettings) else given
+    model, settings = recipe.begin()
+    engine = make_engine(options.engine)
     bench = load_bench(
         options.bench,
         BenchOptions(
@@ -95,18 +106,23 @@ def prepare(options: RunOptions) -> Prepared:
         seed=options.seed,
         limit=options.limit,
         samples_per_prompt=options.samples_per_prompt,
+        shard=options.shard,
     )
-    if isinstance(model, ReadsPrompts):
-        model.read_prompts(bench.prompts)
-    scorer = make_scorer(options.scoring, bench.reference, bench.prompts) if options.score else None
+    recipe = recipe.read(model, bench.prompts)
+    scored = options.score and options.shard is None
+    scorer = make_scorer(options.scoring, bench.reference, bench.prompts) if scored else None
     identity = _plain_identity(model, options.model)
+    run_dir = _run_dir(options.out, plan, identity)
     return Prepared(
         options=options,
         bench=bench,
         model=model,
+        recipe=recipe,
+        engine=engine,
+        place=place_for(run_dir, options.images_to),
         identity=identity,
         plan=plan,
-        run_dir=_run_dir(options.out, plan, identity),
+        run_dir=run_dir,
         batch_size=options.batch_size or _suggested_batch(model, settings),
         scorer=scorer,
     )
@@ -119,12 +135,13 @@ def execute(run: Prepared, progress: Progress) -> dict[str, Any]:
     another run. What was finished by then is kept.
     """
     started = time.perf_counter()
-    with RunStore(run.run_dir) as store:
+    with RunStore(run.run_dir, run.place) as store:
         manifest = _open_manifest(run)
+        engine = str(run.options.engine)
 
         def note_session() -> None:
             if store.lines:
-                here = session(run.options.command, batch_size=run.batch_size)
+                here = session(run.options.command, batch_size=run.batch_size, engine=engine)
                 manifest["resumed"].append(here)
                 with writing_to(run.run_dir):
                     write_manifest(run.run_dir, manifest)
@@ -134,15 +151,19 @@ def execute(run: Prepared, progress: Progress) -> dict[str, Any]:
             run.identity,
             run.plan,
             store,
-            LocalEngine(),
+            run.engine,
             batch_size=run.batch_size,
             on_failure=run.options.on_failure,
             progress=progress,
+            recipe=run.recipe,
             before_first=note_session,
         )
+        store.fetch(progress)
+        store.mark_checked()
         return _judge(
             run.run_dir,
             manifest,
+            store.lines,
             run.scorer,
             progress,
             on_failure=run.options.on_failure,
@@ -165,9 +186,16 @@ def score_again(
     policy: OnFailure = "count"
     if (run_dir / SUMMARY_NAME).exists():
         policy = read_summary(run_dir)["on_failure"]
-    with RunStore(run_dir):
+    with RunStore(run_dir) as store:
         return _judge(
-            run_dir, manifest, scorer, progress, on_failure=policy, command=command, started=started
+            run_dir,
+            manifest,
+            store.lines,
+            scorer,
+            progress,
+            on_failure=policy,
+            command=command,
+            started=started,
         )
 
 
@@ -204,6 +232,7 @@ def _open_manifest(run: Prepared) -> dict[str, Any]:
         bench_spec=run.options.bench,
         command=run.options.command,
         batch_size=run.batch_size,
+        engine=str(run.options.engine),
     )
     with writing_to(run.run_dir):
         write_manifest(run.run_dir, manifest)
@@ -213,6 +242,7 @@ def _open_manifest(run: Prepared) -> dict[str, Any]:
 def _judge(
     run_dir: Path,
     manifest: Mapping[str, Any],
+    lines: Sequence[Sample],
     scorer: Scorer | None,
     progress: Progress,
     *,
@@ -227,8 +257,8 @@ def _judge(
     """
     from harness.grid import write_grid
     from harness.report import write_report
+    from harness.run_view import RunView
 
-    lines = read_ledger(run_dir)
     samples = planned_samples(manifest, lines)
     seconds: dict[str, float] = {}
     scored = None
@@ -256,9 +286,10 @@ def _judge(
     with writing_to(run_dir):
         write_summary(run_dir, summary)
     with progress.stage("grid and report", 2) as advance:
-        write_grid(run_dir)
+        view = RunView.load(run_dir, manifest, samples)
+        write_grid(run_dir, run=view)
         advance(1)
-        write_report(run_dir)
+        write_report(run_dir, view)
         advance(1)
     return summary
 
