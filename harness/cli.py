@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from harness.exits import FINE, command_line, run_app
+from harness.merge_command import merge
 from harness.run import (
     Device,
     DeviceFlag,
@@ -130,7 +131,7 @@ def describe(
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line `drawbench`; returns its exit status."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    for command in (run, score, control, report, ls, describe):
+    for command in (run, score, control, report, merge, ls, describe):
         app.command()(command)
     return run_app(app, arguments, "drawbench")
 

@@ -35,6 +35,8 @@ def describe_run(run: Prepared) -> dict[str, Any]:
         "seed": plan.seed,
         "samples_per_prompt": plan.samples_per_prompt,
         "limit": plan.limit,
+        "engine": str(run.options.engine),
+        "shard": None if plan.shard is None else str(plan.shard),
         "prompts": dict(Counter(prompt.category for prompt in plan.prompts)),
         "planned": planned,
         "finished": finished,
@@ -52,7 +54,8 @@ def plan_lines(plan: dict[str, Any]) -> list[str]:
     prompts = sum(plan["prompts"].values())
     categories = ", ".join(f"{count} {name or 'no category'}" for name, count in plan["prompts"].items())
     settings = ", ".join(f"{name} {value}" for name, value in plan["settings"].items()) or "none"
-    pictures = f"{plan['planned']} ({prompts} prompts x {plan['samples_per_prompt']})"
+    pictures = f"{plan['planned']} ({prompts} prompts x {plan['samples_per_prompt']}"
+    pictures += ")" if plan["shard"] is None else f", shard {plan['shard']})"
     lines = [
         f"model: {plan['model']}",
         f"settings: {settings}, seed {plan['seed']}",

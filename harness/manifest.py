@@ -39,11 +39,12 @@ def build_manifest(
     """The manifest of a run that has not begun. `bench.prompts` are those chosen under the limit."""
     bench = plan.bench
     reference = bench.reference
+    configuration = plan.configuration(model_identity)
     began = session(command, batch_size=batch_size, engine=engine)
     return {
         "schema": SCHEMA,
-        "name": run_name(plan, model_identity),
-        "run_hash": configuration_hash(plan.configuration(model_identity)),
+        "name": run_name(configuration),
+        "run_hash": configuration_hash(configuration),
         "created": began.pop("started"),
         "model": {"spec": model_spec, "identity": dict(model_identity)},
         "bench": {

@@ -136,7 +136,7 @@ class UrlPlace:
         return frozenset(name.partition(before)[2] for name in found)
 
     def _system(self) -> tuple[Any, str]:
-        from fsspec.core import url_to_fs
+        from fsspec.core import url_to_fs  # type: ignore[import-untyped]
 
         try:
             system, root = url_to_fs(self.url)

@@ -174,18 +174,25 @@ def execute(run: Prepared, progress: Progress) -> dict[str, Any]:
 
 
 def score_again(
-    run_dir: Path, scoring: ScoreOptions, progress: Progress, *, command: tuple[str, ...] = ()
+    run_dir: Path,
+    scoring: ScoreOptions | None,
+    progress: Progress,
+    *,
+    on_failure: OnFailure = "count",
+    command: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Scores a run folder anew, from its manifest, ledger and pictures; returns the new summary.
 
+    Without `scoring`, the summary alone is made anew. `on_failure` is for a folder without a summary.
     Raises InputError where `run_dir` is no run folder, or is being written by another process.
     """
     started = time.perf_counter()
     manifest = read_manifest(run_dir)
-    scorer = make_scorer(scoring, manifest_reference(manifest), manifest_prompts(manifest))
-    policy: OnFailure = "count"
+    scorer = None
+    if scoring is not None:
+        scorer = make_scorer(scoring, manifest_reference(manifest), manifest_prompts(manifest))
     if (run_dir / SUMMARY_NAME).exists():
-        policy = read_summary(run_dir)["on_failure"]
+        on_failure = read_summary(run_dir)["on_failure"]
     with RunStore(run_dir) as store:
         return _judge(
             run_dir,
@@ -193,7 +200,7 @@ def score_again(
             store.lines,
             scorer,
             progress,
-            on_failure=policy,
+            on_failure=on_failure,
             command=command,
             started=started,
         )
@@ -211,7 +218,7 @@ def _run_dir(out: Path, plan: Plan, identity: Mapping[str, Any]) -> Path:
 
     Raises InputError where it holds another run or cannot be a folder.
     """
-    run_dir = out if (out / MANIFEST_NAME).is_file() else out / run_name(plan, identity)
+    run_dir = out if (out / MANIFEST_NAME).is_file() else out / run_name(plan.configuration(identity))
     if (run_dir / MANIFEST_NAME).is_file():
         check_same_configuration(run_dir, plan.configuration(identity))
     nearest = next((folder for folder in (run_dir, *run_dir.parents) if folder.exists()), None)

@@ -143,22 +143,26 @@ def configuration_hash(configuration: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical_json(configuration).encode()).hexdigest()
 
 
-def run_name(plan: Plan, model_identity: Mapping[str, Any]) -> str:
+def run_name(configuration: Mapping[str, Any]) -> str:
     """`<model>__<bench>__<settings>__<hash8>`: the first three for the eye, the last says all."""
-    label = [f"seed{plan.seed}"]
-    if plan.samples_per_prompt > 1:
-        label.append(f"x{plan.samples_per_prompt}")
-    if plan.shard is not None:
-        label.append(f"shard{plan.shard.number}of{plan.shard.count}")
-    if plan.limit is not None:
-        label.append(f"limit{plan.limit}")
-    if plan.settings.get("guidance_scale") is not None:
-        label.insert(0, f"w{plan.settings['guidance_scale']:g}")
-    if plan.settings.get("stages") is not None:
-        label.insert(0, f"{plan.settings['stages']}px")
-    digest = configuration_hash(plan.configuration(model_identity))
-    parts = [str(model_identity.get("name", "model")), plan.bench.name, "-".join(label)]
-    return "__".join([*map(_slug, parts), digest[:8]])
+    settings = configuration["settings"]
+    label = [f"seed{configuration['seed']}"]
+    if configuration["samples_per_prompt"] > 1:
+        label.append(f"x{configuration['samples_per_prompt']}")
+    if "shard" in configuration:
+        label.append("shard" + configuration["shard"].replace("/", "of"))
+    if configuration["limit"] is not None:
+        label.append(f"limit{configuration['limit']}")
+    if settings.get("guidance_scale") is not None:
+        label.insert(0, f"w{settings['guidance_scale']:g}")
+    if settings.get("stages") is not None:
+        label.insert(0, f"{settings['stages']}px")
+    names = [
+        str(configuration["model"].get("name", "model")),
+        configuration["bench"]["name"],
+        "-".join(label),
+    ]
+    return "__".join([*map(_slug, names), configuration_hash(configuration)[:8]])
 
 
 def _slug(text: str) -> str:
