@@ -10,25 +10,24 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import pickle
+import socket
 import sys
 import time
-import traceback
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from drawbench.errors import InputError
-from harness.engines import Answers, Crew, Job, dispatch
-from harness.engines.dispatch import Answered, Fault, Lost, Message, Ready, Refusal
+from harness.engines import Answers, Crew, Job, dispatch, ray_actor
+from harness.engines.dispatch import Fault, Lost, Message, Refusal
 from harness.models.capabilities import LooksAhead
 from harness.types import Model, Request
 
-if TYPE_CHECKING:
-    from harness.engines.worker import Worker
-
 HEAR_SECONDS = 1.0
 LOOK_SECONDS = 2.0
+REACH_SECONDS = 10.0
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 OBJECT_STORE_BYTES = 80_000_000
 
@@ -73,6 +72,7 @@ def _connect(ray: Any, address: str | None, workers: int | None) -> None:
     }
     try:
         if address is not None:
+            _try_to_reach(address)
             ray.init(address=address, **quiet)
             return
         cpus = max(workers or 1, os.cpu_count() or 1)
@@ -81,6 +81,22 @@ def _connect(ray: Any, address: str | None, workers: int | None) -> None:
         where = "on this machine" if address is None else f"at {address}"
         text = " ".join(str(error).split())[:300]
         raise InputError(f"--engine ray: no cluster {where}: {text}") from error
+
+
+def _try_to_reach(address: str) -> None:
+    """Raises OSError where no one listens at HOST:PORT: Ray itself would go on trying for minutes."""
+    host, colon, port = address.partition("://")[2].partition("/")[0].rpartition(":")
+    if "://" not in address:
+        host, colon, port = address.rpartition(":")
+    if colon and port.isascii() and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_SECONDS).close()
+
+
+def _path() -> list[str]:
+    """Where this process finds modules beside Python's own and what is installed with it."""
+    installed = (sys.prefix, sys.base_prefix)
+    folders = (os.path.abspath(folder) for folder in sys.path)  # noqa: PTH100
+    return [folder for folder in folders if not folder.startswith(installed)]
 
 
 @dataclass
@@ -110,8 +126,9 @@ class RayCrew:
         self._with_gpu = with_gpu
         self._shut_down = shut_down
         threads = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-        self._arguments = ray.put((job, upcoming, threads, list(sys.path)))
-        self._actors = ray.remote(num_cpus=1, num_gpus=int(with_gpu), max_restarts=0)(_Actor)
+        self._arguments = ray.put((_path(), threads, pickle.dumps((job, upcoming))))
+        ray.cloudpickle.register_pickle_by_value(ray_actor)
+        self._actors = ray.remote(num_cpus=1, num_gpus=int(with_gpu), max_restarts=0)(ray_actor.Actor)
         self._hands: dict[int, _Hand] = {}
         self._hired = 0
         self._room = 0
@@ -191,39 +208,3 @@ class RayCrew:
         if isinstance(error, self._ray.exceptions.RayTaskError):
             return Fault(text)
         return Lost(f"its actor is gone ({type(error).__name__})")
-
-
-class _Actor:
-    """What runs in the cluster."""
-
-    def __init__(self, arguments: tuple[Job, Sequence[Request], Mapping[str, str | None], list[str]]) -> None:
-        self._job, self._upcoming, threads, path = arguments
-        for name, value in threads.items():  # Ray sets its own; pictures must not depend on the engine
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        sys.path.extend(folder for folder in path if folder not in sys.path)
-        self._worker: Worker | None = None
-
-    def begin(self) -> Message:
-        """Loads the model."""
-        from harness.engines.hire import hire
-
-        try:
-            self._worker = hire(self._job, self._upcoming)
-        except InputError as error:
-            return Refusal(str(error))
-        except Exception:
-            return Fault(traceback.format_exc())
-        return Ready()
-
-    def answer(self, requests: Sequence[Request]) -> Message:
-        """Carries out a batch."""
-        assert self._worker is not None
-        try:
-            return Answered(self._worker.answer(requests))
-        except InputError as error:
-            return Refusal(str(error))
-        except Exception:
-            return Fault(traceback.format_exc())

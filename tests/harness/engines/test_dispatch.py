@@ -13,7 +13,7 @@ from harness.types import Request
 
 
 class PlannedStaff:
-    """Workers in this process whose deaths are drawn beforehand. A request in `deadly` kills whoever has it."""
+    """Workers whose deaths are drawn beforehand. Requests in `deadly` kill whoever gets them."""
 
     def __init__(self, workers: int, deadly: frozenset[int], accidents: Sequence[bool]) -> None:
         self.workers, self.deadly, self.accidents = workers, deadly, deque(accidents)
