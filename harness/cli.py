@@ -13,6 +13,7 @@ from harness.difference_command import difference
 from harness.exits import FINE, command_line, run_app
 from harness.export_command import export
 from harness.ls_command import ls
+from harness.merge_command import merge
 from harness.run import (
     Device,
     DeviceFlag,
@@ -118,6 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
         describe,
         selftest,
         difference,
+        merge,
     ):
         app.command()(command)
     app.add_typer(weights_app, name="weights")

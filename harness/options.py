@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from drawbench.errors import InputError
+from harness.engines.registry import EngineOptions
 from harness.generate import OnFailure
+from harness.shard import Shard
 from harness.types import canonical_json
 
 SEED_LIMIT = 2**63
@@ -41,6 +43,7 @@ class RunOptions:
     """Everything that `harness.run` can be told. `settings` are the model's own, as far as given.
 
     `seed` decides the noise; `bench_seed` and `bench_size` choose the prompts of benches that draw them.
+    A `shard` of a run is drawn and never scored. `images_to` is an fsspec URL for the workers' pictures.
 
     `command` is the command line, for the record. Raises InputError on values that can never be right.
     """
@@ -64,6 +67,9 @@ class RunOptions:
     score: bool = True
     scoring: ScoreOptions = field(default_factory=ScoreOptions)
     offline: bool = False
+    engine: EngineOptions = field(default_factory=EngineOptions)
+    shard: Shard | None = None
+    images_to: str | None = None
     command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
