@@ -22,6 +22,7 @@ from harness.run import (
     MetricsFlag,
     ReferenceFlag,
     WeightsFlag,
+    WithFlag,
     run,
 )
 from harness.selftest_command import selftest
@@ -37,12 +38,13 @@ def score(
     metrics: MetricsFlag = None,
     reference: ReferenceFlag = None,
     weights: WeightsFlag = None,
+    networks: WithFlag = None,
     download: DownloadFlag = False,
     device: DeviceFlag = Device.AUTO,
     as_json: JsonFlag = False,
 ) -> int:
     """Scores a run folder's pictures again and rewrites its summary and report."""
-    from harness.options import ScoreOptions, split_names
+    from harness.options import ScoreOptions, split_names, split_networks
     from harness.pipeline import score_again
     from harness.progress import make_progress
     from harness.results_table import print_summary
@@ -53,6 +55,7 @@ def score(
         weights=weights,
         download=download,
         device=device.value,
+        networks=split_networks(networks or ()),
     )
     summary = score_again(run_dir, scoring, make_progress(), command=command_line())
     for notice in summary["notices"]:

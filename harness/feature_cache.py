@@ -23,7 +23,7 @@ T = TypeVar("T")
 @cache
 def environment() -> str:
     """Versions that can move a feature's last digits: part of a cache's key, not of a metric's identity."""
-    packages = ("torch", "openvino", "pillow", "numpy", "open-clip-torch", "transformers")
+    packages = ("torch", "openvino", "onnxruntime", "pillow", "numpy", "open-clip-torch", "transformers")
     shown = [f"{name}={_version(name)}" for name in packages]
     return ",".join([*shown, platform.machine()])
 

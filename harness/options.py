@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ from harness.types import canonical_json
 
 SEED_LIMIT = 2**63
 _PYTHONS = {"True": True, "False": False, "None": None}  # as text they would all count as true
+NETWORKS = ("clip", "pick", "vqa", "detector")
+"""What `--with` can replace."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class ScoreOptions:
     """What is measured and with what. `metrics` None is all that the bench and the machine allow.
 
     `reference` is "scenes", a folder of pictures, or None for the bench's own. `weights` is a folder to
-    look for weights in; only `download` lets them be fetched.
+    look for weights in; only `download` lets them be fetched. `networks` maps keys of NETWORKS to the
+    networks to use instead of the usual ones.
     """
 
     metrics: tuple[str, ...] | None = None
@@ -32,10 +36,14 @@ class ScoreOptions:
     weights: Path | None = None
     download: bool = False
     device: str = "auto"
+    networks: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.weights is not None and not self.weights.is_dir():
             raise InputError(f"--weights {self.weights} is no folder")
+        unknown = next((key for key in self.networks if key not in NETWORKS), None)
+        if unknown is not None:
+            raise InputError(f"--with {unknown}=...: known are {', '.join(NETWORKS)}")
 
 
 @dataclass(frozen=True)
@@ -144,6 +152,23 @@ def setting_value(text: str) -> Any:
     except ValueError:
         raise InputError(f"--set: {text} is, or holds, no finite number") from None
     return value
+
+
+def split_networks(options: Sequence[str]) -> dict[str, str]:
+    """The networks of `--with KEY=NETWORK,KEY=NETWORK` options by key.
+
+    A comma parts two of them only where a known key and "=" follow, so that paths may hold commas. Raises
+    InputError on anything without a key, an unknown key, and a key that is given twice.
+    """
+    networks: dict[str, str] = {}
+    for part in (part for text in options for part in re.split(rf",(?=(?:{'|'.join(NETWORKS)})=)", text)):
+        key, equals, network = (piece.strip() for piece in part.partition("="))
+        if not equals or not network or key not in NETWORKS:
+            raise InputError(f"--with {part!r}: give it as KEY=NETWORK; the keys are {', '.join(NETWORKS)}")
+        if key in networks:
+            raise InputError(f"--with names {key} twice")
+        networks[key] = network
+    return networks
 
 
 def split_names(text: str | None) -> tuple[str, ...] | None:

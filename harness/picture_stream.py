@@ -88,7 +88,7 @@ def open_pictures(
 
 def _open(place: int, item: Item, readers: Sequence[Reader]) -> Opened:
     try:
-        data, sha256 = _read(item)
+        data, sha256 = read_picture(item)
         wanting = [number for number, reader in enumerate(readers) if reader.lacks(sha256)]
         if not wanting:
             return Opened(place, sha256)
@@ -98,7 +98,8 @@ def _open(place: int, item: Item, readers: Sequence[Reader]) -> Opened:
     return Opened(place, sha256, tuple((number, readers[number].prepare(image)) for number in wanting))
 
 
-def _read(item: Item) -> tuple[bytes, str]:
+def read_picture(item: Item) -> tuple[bytes, str]:
+    """A file's bytes and their sha256. Raises PictureError where it is not there or not the recorded one."""
     try:
         data = item.path.read_bytes()
     except OSError as error:

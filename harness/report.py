@@ -21,7 +21,10 @@ from PIL import Image
 
 from harness.atomic import write_atomic, writing_to
 from harness.grid import failure_label
+from harness.metrics.clip_score import CLIP_SCORES
+from harness.metrics.geneval import GENEVAL_METRICS
 from harness.metrics.scenes import SCENES_METRICS
+from harness.metrics.written_text import WRITTEN_TEXT_METRICS
 from harness.plots import axis_svg, interval_svg, make_axis
 from harness.run_view import RunView, spread
 from harness.types import FAILURES, Sample, Score
@@ -41,7 +44,10 @@ METRIC_NOTES = {
         "Fréchet distance between the EfficientNet-Lite0 features of the pictures and of the references. "
         "It is no FID: only values of the same identity can be compared."
     ),
+    **{metric.name: metric.summary for metric in CLIP_SCORES},
     **{metric.name: metric.summary for metric in SCENES_METRICS},
+    **{metric.name: metric.summary for metric in GENEVAL_METRICS},
+    **{metric.name: metric.summary for metric in WRITTEN_TEXT_METRICS},
 }
 STATUS_WORDS = {
     "ok": "ok",

@@ -64,6 +64,15 @@ ReferenceFlag = Annotated[
 WeightsFlag = Annotated[
     Path | None, typer.Option("--weights", help="A folder to look for weights in, first.")
 ]
+WithFlag = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        metavar="KEY=NETWORK,...",
+        help="Networks for the metrics: clip=MODEL/TAG, MODEL=FILE or local-dir:FOLDER (open_clip); "
+        "pick=, vqa= and detector= a hub's name or a folder; detector= also my_pkg.module:name.",
+    ),
+]
 DownloadFlag = Annotated[bool, typer.Option("--download", help="Fetch weights that are not on this machine.")]
 DeviceFlag = Annotated[Device, typer.Option("--device", help="Where to compute.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
@@ -120,6 +129,7 @@ def run(
     metrics: MetricsFlag = None,
     reference: ReferenceFlag = None,
     weights: WeightsFlag = None,
+    networks: WithFlag = None,
     download: DownloadFlag = False,
     offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
     engine: Annotated[
@@ -150,7 +160,7 @@ def run(
     The same command takes up a run that was ended at any moment, and repeats nothing.
     """
     from harness.engines.registry import EngineOptions
-    from harness.options import RunOptions, ScoreOptions, collect_settings, split_names
+    from harness.options import RunOptions, ScoreOptions, collect_settings, split_names, split_networks
     from harness.shard import parse_shard
     from harness.sweep import Axis
 
@@ -181,6 +191,7 @@ def run(
             weights=weights,
             download=download,
             device=device.value,
+            networks=split_networks(networks or ()),
         ),
         offline=offline,
         engine=EngineOptions(engine, workers, ray_address, device.value),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from drawbench.errors import InputError
 from drawbench.types import Prompt
 from harness.extractors import Extractors
-from harness.extractors.base import ImageExtractor
+from harness.extractors.base import ImageExtractor, ImageObserver, PairJudge, TextExtractor
 from harness.features import Item, image_features, text_features
 from harness.metrics import AnyMetric
 from harness.metrics.base import Explains, Inputs, PerImageMetric, ReferenceFeatures, Selective, SetMetric
+from harness.metrics.needs import judge_names, observer_names, sent_texts
+from harness.pair_scores import pair_scores
 from harness.reference import load_reference
 from harness.rows import Rows, Vectors
 from harness.score_plan import Progress, ScorePlan, choose_metrics, extractors_for
@@ -160,9 +162,12 @@ def look_at_pictures(
         remarks += remarks_on_it
     good = [s for s in samples if s.status == "ok"]
     items = [Item(root / (s.path or ""), s.sha256) for s in good]
+    observers = [extractors.observer(name) for name in observer_names(metrics)]
+    judges = {name: extractors.pair(name) for name in judge_names(metrics)}
     found = image_features(
         items,
         list(builds.values()),
+        observers,
         device=device,
         workers=extractors.setting.workers,
         progress=_stage(progress, "picture features"),
@@ -173,7 +178,16 @@ def look_at_pictures(
         first, reason = next(iter(unreadable.items()))
         where = next(s.path for s in good if s.key == first)
         remarks.append(f"{len(unreadable)} pictures could not be scored (first: {where}, {reason})")
-    inputs = _inputs(scored, prompts, extractors, builds, found.features, reference, plan.seed)
+    tools: list[ImageExtractor | ImageObserver | PairJudge] = [*builds.values(), *observers, *judges.values()]
+    identities = {tool.name: tool.identity for tool in tools}
+    inputs = _inputs(scored, prompts, extractors, identities, found.features, reference, plan.seed)
+    pictures = [Item(items[i].path, sha256) for i, sha256 in zip(found.kept, found.sha256, strict=True)]
+
+    def judge(name: str, texts: Sequence[str]) -> Vectors:
+        tell = _stage(progress, f"pairs for {name}")
+        return pair_scores(pictures, texts, judges[name], device=device, progress=tell)
+
+    inputs = replace(inputs, observations=found.observations, judge=judge)
     return Looked(inputs, scored, unreadable, tuple(remarks))
 
 
@@ -201,13 +215,12 @@ def _inputs(
     scored: Sequence[Sample],
     prompts: Mapping[str, Prompt],
     extractors: Extractors,
-    builds: Mapping[str, ImageExtractor],
+    identities: dict[str, str],
     features: Mapping[str, Rows],
     reference: ReferenceFeatures | None,
     seed: int,
 ) -> Inputs:
     number = {prompt_id: i for i, prompt_id in enumerate(dict.fromkeys(s.prompt_id for s in scored))}
-    identities = {name: extractor.identity for name, extractor in builds.items()}
 
     @cache
     def embed_once(name: str, texts: tuple[str, ...]) -> Vectors:
@@ -228,6 +241,7 @@ def _inputs(
         file_type=_file_type(scored),
         seed=seed,
         metas=[prompts[s.prompt_id].meta for s in scored],
+        bench_texts=[prompt.text for prompt in prompts.values()],
     )
 
 
@@ -286,7 +300,7 @@ def _mean_scores(
     applied = np.full(values.shape, True)
     if isinstance(metric, Selective):
         applied = ~np.isnan(values)
-        failed = [f for f in failed if metric.applies(prompts[f.prompt_id].meta)]
+        failed = [f for f in failed if metric.applies(prompts[f.prompt_id])]
     of_scored = np.array([prompts[s.prompt_id].category for s in scored])
     of_failed = [prompts[f.prompt_id].category for f in failed]
     categories = list(dict.fromkeys(p.category for p in prompts.values()))
@@ -369,8 +383,13 @@ def _truncated(
     metrics: Sequence[AnyMetric],
     extractors: Extractors,
 ) -> tuple[str, ...]:
-    """Ids of the prompts that a text encoder of the metrics cuts."""
-    names = dict.fromkeys(name for metric in metrics for name in metric.text_extractors)
-    asked = dict.fromkeys(s.prompt_id for s in scored)
-    readers = [extractors.text(name) for name in names] if asked else []
-    return tuple(i for i in asked if any(reader.is_truncated(prompts[i].text) for reader in readers))
+    """Ids of the prompts that a text encoder or a judge of the metrics cuts."""
+    asked = list(dict.fromkeys(s.prompt_id for s in scored))
+    cut: set[str] = set()
+    for metric in metrics if asked else ():
+        readers: list[TextExtractor | PairJudge] = [extractors.text(name) for name in metric.text_extractors]
+        readers += [extractors.pair(name) for name in judge_names([metric])]
+        sent = sent_texts(metric, [prompts[i].text for i in asked])
+        for reader in readers:
+            cut |= {i for i, text in zip(asked, sent, strict=True) if reader.is_truncated(text)}
+    return tuple(i for i in asked if i in cut)

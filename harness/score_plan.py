@@ -10,10 +10,10 @@ from typing import Literal
 from drawbench.errors import InputError
 from drawbench.types import Prompt
 from harness.extractors import Extractors, Setting
-from harness.extractors.base import DEFAULT_CLIP
-from harness.metrics import AnyMetric, find_metric
-from harness.metrics.base import Selective
-from harness.metrics.scenes import SCENES_METRICS
+from harness.extractors.base import DEFAULT_CLIP, DEFAULT_DETECTOR, DEFAULT_PICK, DEFAULT_VQA
+from harness.metrics import AnyMetric, built_in, find_metric
+from harness.metrics.base import ChosenWhereSuited, Selective
+from harness.metrics.needs import needed_extractors
 from harness.reference import ReferenceSource, reference_files
 from harness.weights import WeightsPolicy
 
@@ -43,6 +43,9 @@ class ScorePlan:
     seed: int = 0
     on_failure: Literal["fail", "count"] = "count"
     clip_model: str = DEFAULT_CLIP
+    pick_model: str = DEFAULT_PICK
+    vqa_model: str = DEFAULT_VQA
+    detector: str = DEFAULT_DETECTOR
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,10 @@ def choose_metrics(
     Named metrics must all be possible. Without names it is one alignment metric (clip_score where CLIP's
     weights can be had, else align_conse) and, where there are reference pictures, one Fréchet distance
     (fid, fid_legacy_pytorch or fd_effnet_lite0, the first whose weights can be had), with a note on each
-    stand-in; and where the prompts come with scenes, the scenes judge. `prompts` None leaves out what depends
-    on them. Raises InputError for an unknown metric, lacking weights or reference pictures, prompts that a
-    named metric cannot judge, and a reference folder without pictures.
+    stand-in; and every metric that is ChosenWhereSuited and that the prompts suit, such as the scenes
+    judge's. `prompts` None leaves out what depends on them. Raises InputError for an unknown metric, lacking
+    weights or reference pictures, prompts that a named metric cannot judge, and a reference folder without
+    pictures.
     """
     extractors = extractors or extractors_for(plan)
     if plan.reference is not None and plan.reference.kind == "folder":
@@ -101,12 +105,14 @@ def choose_metrics(
         else:
             skipped += lacks.items()
     if prompts is not None:
-        lead = SCENES_METRICS[0]
-        problem = _unsuited(lead, prompts) or _missing(lead, extractors)
-        if problem is None:
-            chosen += SCENES_METRICS
-        else:
-            skipped.append((lead.name, problem))
+        for metric in built_in():
+            if not isinstance(metric, ChosenWhereSuited) or _unsuited(metric, prompts):
+                continue
+            problem = _missing(metric, extractors)
+            if problem is None:
+                chosen.append(metric)
+            elif (metric.family, problem) not in skipped:
+                skipped.append((metric.family, problem))
     return MetricChoice(tuple(chosen), tuple(notes), tuple(skipped))
 
 
@@ -121,18 +127,27 @@ def _setting(plan: ScorePlan, progress: Progress | None = None) -> Setting:
         import torch
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Setting(WeightsPolicy(plan.weights_dir, plan.download, progress), device, plan.clip_model)
+    policy = WeightsPolicy(plan.weights_dir, plan.download, progress)
+    return Setting(
+        policy,
+        device,
+        clip_model=plan.clip_model,
+        pick_model=plan.pick_model,
+        vqa_model=plan.vqa_model,
+        detector=plan.detector,
+    )
 
 
 def _missing(metric: AnyMetric, extractors: Extractors) -> str | None:
-    wanted = dict.fromkeys(metric.image_extractors + metric.text_extractors)
-    return next((problem for name in wanted if (problem := extractors.missing(name))), None)
+    return next(
+        (problem for name in needed_extractors(metric) if (problem := extractors.missing(name))), None
+    )
 
 
 def _unsuited(metric: AnyMetric, prompts: Sequence[Prompt] | None) -> str | None:
     if prompts is None or not isinstance(metric, Selective):
         return None
-    return metric.unsuited([prompt.meta for prompt in prompts])
+    return metric.unsuited(prompts)
 
 
 def _require(

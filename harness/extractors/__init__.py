@@ -105,7 +105,20 @@ def needs_assets(*ids: str) -> NeedsWeights:
 
 @cache
 def _builtin() -> dict[str, ExtractorSpec]:
-    from harness.extractors import clip, cmmd_clip, dinov2, effnet, inception, minilm, scenes_judge
+    from harness.extractors import (
+        clip,
+        cmmd_clip,
+        detector,
+        dinov2,
+        effnet,
+        inception,
+        minilm,
+        ocr,
+        pick,
+        scenes_judge,
+        size,
+        vqa,
+    )
 
     script, state = needs_assets("inception-2015-12-05"), needs_assets("pt-inception-2015-12-05")
     specs = (
@@ -120,6 +133,11 @@ def _builtin() -> dict[str, ExtractorSpec]:
         ExtractorSpec("clip_l14_336", cmmd_clip.build, cmmd_clip.missing),
         ExtractorSpec("dinov2", dinov2.build, needs_assets(dinov2.LARGE)),
         ExtractorSpec("dinov2_b14", dinov2.build_base, needs_assets(dinov2.BASE)),
+        ExtractorSpec("pick", pick.build, pick.missing),
         ExtractorSpec("scenes_judge", scenes_judge.build, lambda setting: None),
+        ExtractorSpec("detector", detector.build, detector.missing),
+        ExtractorSpec("ocr", ocr.build, ocr.missing),
+        ExtractorSpec("size", lambda setting: size.Size(), lambda setting: None),
+        ExtractorSpec("vqa", vqa.build, vqa.missing),
     )
     return {spec.name: spec for spec in specs}

@@ -15,6 +15,9 @@ from harness.rows import Vectors
 from harness.weights import WeightsPolicy, locate, missing_message, reachable
 
 DEFAULT_CLIP = "ViT-L-14-quickgelu/openai"
+DEFAULT_PICK = "yuvalkirstain/PickScore_v1"
+DEFAULT_VQA = "Qwen/Qwen2.5-VL-3B-Instruct"
+DEFAULT_DETECTOR = "facebook/mask2former-swin-small-coco-instance"
 
 
 @runtime_checkable
@@ -110,14 +113,19 @@ AnyExtractor = ImageExtractor | TextExtractor | ImageObserver | PairJudge
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What extractors are built with. `device` is a torch device; `clip_model` names the CLIP network.
+    """What extractors are built with. `device` is a torch device.
 
+    `clip_model` names the CLIP network as open_clip does. `pick_model`, `vqa_model` and `detector` are
+    networks of transformers by a hub's name or a folder; a detector may also be a plug-in.
     `workers` is the number of threads that decode and prepare pictures; 0 leaves it to the machine.
     """
 
     weights: WeightsPolicy = field(default_factory=WeightsPolicy)
     device: str = "cpu"
     clip_model: str = DEFAULT_CLIP
+    pick_model: str = DEFAULT_PICK
+    vqa_model: str = DEFAULT_VQA
+    detector: str = DEFAULT_DETECTOR
     workers: int = 0
 
 

@@ -13,10 +13,16 @@ from importlib.metadata import entry_points
 
 from drawbench.errors import InputError
 from harness.extractors.effnet import POOLED
-from harness.metrics.alignment import AlignConse, ClipScore
+from harness.metrics.alignment import AlignConse
 from harness.metrics.base import Estimate, Inputs, Metric, PerImageMetric, ReferenceFeatures, SetMetric
+from harness.metrics.clip_score import CLIP_SCORES
 from harness.metrics.distance import FrechetMetric
+from harness.metrics.geneval import GENEVAL_METRICS
+from harness.metrics.pick_score import PickScore
+from harness.metrics.r_precision import ClipRPrecision
 from harness.metrics.scenes import SCENES_METRICS
+from harness.metrics.vqa_score import VqaScore
+from harness.metrics.written_text import WRITTEN_TEXT_METRICS
 
 GROUP = "drawbench.metrics"
 
@@ -33,6 +39,11 @@ __all__ = [
 ]
 
 AnyMetric = PerImageMetric | SetMetric
+
+
+def built_in() -> tuple[AnyMetric, ...]:
+    """This package's own metrics, in the order in which results show them."""
+    return tuple(_builtin().values())
 
 
 def find_metric(name: str) -> AnyMetric:
@@ -78,11 +89,16 @@ def _checked(loaded: object, source: str) -> AnyMetric:
 @cache
 def _builtin() -> dict[str, AnyMetric]:
     metrics: tuple[AnyMetric, ...] = (
-        ClipScore(),
+        *CLIP_SCORES,
+        ClipRPrecision(),
+        PickScore(),
+        VqaScore(),
         AlignConse(),
         FrechetMetric("fid", "inception"),
         FrechetMetric("fid_legacy_pytorch", "inception_pytorch"),
         FrechetMetric("fd_effnet_lite0", "effnet_lite0", (POOLED.start, POOLED.stop)),
         *SCENES_METRICS,
+        *GENEVAL_METRICS,
+        *WRITTEN_TEXT_METRICS,
     )
     return {metric.name: metric for metric in metrics}

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from drawbench.types import Prompt
 from harness.moments import Moments
 from harness.rows import Places, Rows, Vectors
 from harness.stats import Interval
@@ -39,6 +40,7 @@ class Inputs:
     extractor, (len(texts), dim); `judge(name, texts)` the numbers (n,) that a pair judge gives the pictures
     with these n texts. `identities` maps every extractor used to its identity, a text extractor's under
     "text:<name>". `file_type` names how the pictures were stored ("png"), as lossy files move the scores.
+    `bench_texts` are the texts of all of the bench's prompts, those without a picture too.
     """
 
     features: Mapping[str, Rows]
@@ -52,6 +54,7 @@ class Inputs:
     metas: Sequence[Mapping[str, Any]] = ()
     observations: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     judge: Callable[[str, Sequence[str]], Vectors] | None = None
+    bench_texts: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +117,32 @@ class PerImageMetric(Metric, Protocol):
 class Selective(Protocol):
     """A metric that not every prompt can be judged by, such as one that looks at colours."""
 
-    def unsuited(self, metas: Sequence[Mapping[str, Any]]) -> str | None:
-        """Why the metric cannot judge prompts with these `meta`, in one line, or None where it can."""
+    def unsuited(self, prompts: Sequence[Prompt]) -> str | None:
+        """Why the metric cannot judge this bench's prompts, in one line, or None where it can."""
         ...
 
-    def applies(self, meta: Mapping[str, Any]) -> bool:
-        """Whether a picture of the prompt with this `meta` can have a value. Only asked where suited."""
+    def applies(self, prompt: Prompt) -> bool:
+        """Whether a picture of the prompt can have a value. Only asked where suited."""
+        ...
+
+
+@runtime_checkable
+class ChosenWhereSuited(Selective, Protocol):
+    """A selective metric that is computed without being named wherever the prompts suit it."""
+
+    @property
+    def family(self) -> str:
+        """The metric that stands for it and its kin where all of them are left out."""
+        ...
+
+
+@runtime_checkable
+class Prefixes(Protocol):
+    """A metric that puts words before each caption, which count towards the text encoder's length."""
+
+    @property
+    def prefix(self) -> str:
+        """What goes before a caption, "" for nothing."""
         ...
 
 

@@ -45,7 +45,7 @@ def candidates(wanted: Asset, given_folder: Path | None) -> Iterator[tuple[str, 
         yield "own cache", file, own_folder(wanted.id) / file.name
     for file in wanted.files:
         if file.hub:
-            for snapshot in _hub_snapshots(file.hub):
+            for snapshot in hub_snapshots(file.hub):
                 yield "model hub's cache", file, snapshot / file.name
     for file in wanted.files:
         if not file.generic:
@@ -62,7 +62,7 @@ def _package_folder(package: str) -> Path | None:
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
-def _hub_snapshots(repository: str) -> list[Path]:
+def hub_snapshots(repository: str) -> list[Path]:
     """Snapshot folders of a repository in the hub's cache, newest first; one that need not exist if none."""
     home = Path(os.environ.get("HF_HOME") or _user_caches() / "huggingface").expanduser()
     root = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()

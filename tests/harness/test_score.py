@@ -105,7 +105,7 @@ def test_without_weights_the_stand_ins_are_used_and_named(
     assert "align_conse stands in for clip_score" in stand_ins[0]
     assert "fd_effnet_lite0 stands in for fid" in stand_ins[1]
     why = dict(result.skipped)
-    assert why.keys() == {"clip_score", "fid", "scenes_accuracy"}
+    assert why.keys() == {"clip_score", "fid"}
     assert "ViT-L-14.pt" in why["clip_score"]
     assert "inception-2015-12-05.pt" in why["fid"]
     distance = _overall(result, "fd_effnet_lite0")
