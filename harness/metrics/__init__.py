@@ -12,11 +12,10 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from drawbench.errors import InputError
-from harness.extractors.effnet import POOLED
 from harness.metrics.alignment import AlignConse, ClipScore
 from harness.metrics.base import Estimate, Inputs, Metric, PerImageMetric, ReferenceFeatures, SetMetric
-from harness.metrics.distance import FrechetMetric
 from harness.metrics.scenes import SCENES_METRICS
+from harness.metrics.set_metrics import SET_METRICS
 
 GROUP = "drawbench.metrics"
 
@@ -80,9 +79,7 @@ def _builtin() -> dict[str, AnyMetric]:
     metrics: tuple[AnyMetric, ...] = (
         ClipScore(),
         AlignConse(),
-        FrechetMetric("fid", "inception"),
-        FrechetMetric("fid_legacy_pytorch", "inception_pytorch"),
-        FrechetMetric("fd_effnet_lite0", "effnet_lite0", (POOLED.start, POOLED.stop)),
+        *SET_METRICS,
         *SCENES_METRICS,
     )
     return {metric.name: metric for metric in metrics}

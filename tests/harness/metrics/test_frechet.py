@@ -12,10 +12,10 @@ from harness.metrics.frechet import (
     Generated,
     Moments,
     Reference,
+    factor,
     frechet_distance,
     frechet_from_features,
     jackknife_interval,
-    symmetric_sqrt,
 )
 
 _SEEDS = st.integers(0, 2**32 - 1)
@@ -189,8 +189,10 @@ def test_bad_features_are_refused() -> None:
         Moments.of(_features(1, 1, 4)).covariance  # noqa: B018 - the property itself must refuse
 
 
-def test_square_root_squared_is_the_matrix() -> None:
-    covariance = Moments.of(_features(1, 9, 20)).covariance
-    root = symmetric_sqrt(covariance)
-    np.testing.assert_allclose(root @ root, covariance, atol=1e-10)
-    np.testing.assert_allclose(root, root.T, atol=1e-12)
+def test_a_factor_times_itself_is_the_covariance() -> None:
+    full, short = Moments.of(_features(1, 90, 20)).covariance, Moments.of(_features(1, 9, 20)).covariance
+    for covariance in (full, short, np.zeros((3, 3))):
+        root = factor(covariance)
+        np.testing.assert_allclose(root @ root.T, covariance, atol=1e-10)
+    assert factor(full).shape == (20, 20)
+    assert factor(short).shape[1] <= 9 or np.linalg.matrix_rank(factor(short)) == 8
