@@ -35,15 +35,19 @@ def frechet_distance(mean1: Matrix, covariance1: Matrix, mean2: Matrix, covarian
     """
     if not all(np.isfinite(part).all() for part in (mean1, covariance1, mean2, covariance2)):
         raise ValueError("means or covariances hold NaN or infinity")
-    root = _cholesky(covariance2)
-    if root is not None:
-        inner, _ = dsygst(covariance1, root, itype=2, lower=1)  # root' covariance1 root, at half the work
+    return distance_to(Reference(0, mean2, covariance2), mean1, covariance1)
+
+
+def distance_to(reference: Reference, mean: Matrix, covariance: Matrix) -> float:
+    """d^2 of N(mean, covariance) to a reference, whose factor is made once. At least 0."""
+    root = reference.factor
+    if root.shape[0] == root.shape[1] and not np.triu(root, 1).any():
+        inner, _ = dsygst(covariance, root, itype=2, lower=1)  # root' covariance root, at half the work
     else:
-        short = factor(covariance2)
-        inner = short.T @ covariance1 @ short
-    difference = mean1 - mean2
-    traces = float(np.trace(covariance1) + np.trace(covariance2))
-    return max(0.0, float(difference @ difference) + traces - 2 * root_trace(inner))
+        inner = root.T @ covariance @ root
+    gap = mean - reference.mean
+    traces = float(np.trace(covariance) + np.trace(reference.covariance))
+    return max(0.0, float(gap @ gap) + traces - 2 * root_trace(inner))
 
 
 def frechet_from_features(features1: NDArray[Any] | Rows, features2: NDArray[Any] | Rows) -> float:

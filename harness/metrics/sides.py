@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from drawbench.errors import InputError
 from harness.metrics.base import Inputs, ReferenceFeatures
-from harness.rows import Rows, columns
+from harness.rows import Rows, as_rows, columns
 from harness.types import Direction
 
 
@@ -55,7 +55,7 @@ class OnFeatures:
 
     def generated_rows(self, inputs: Inputs) -> Rows:
         """The pictures' features, (n, d)."""
-        return self._cut(inputs.features[self.extractor])
+        return self._cut(as_rows(inputs.features[self.extractor]))
 
     def reference_rows(self, inputs: Inputs) -> Rows:
         """The reference's, (m, d). Raises ValueError where it is statistics only."""
@@ -65,7 +65,7 @@ class OnFeatures:
                 f"{self.name} compares picture with picture, and the reference is statistics only; give a "
                 f"folder of pictures"
             )
-        return self._cut(rows)
+        return self._cut(as_rows(rows))
 
     def _cut(self, rows: Rows) -> Rows:
         return rows if self.part is None else columns(rows, *self.part)
