@@ -2,8 +2,8 @@
 
     python benchmarks/ray_kill.py --seconds 120 --every 10
 
-The kills are SIGKILLs. The model is `imagen` at 64 pixels, unless another run of `python -m harness.run` stands
-after `--`. The number of samples is chosen so that the run takes about `--seconds`. Exit status 0 means that
+The kills are SIGKILLs. The model is `imagen` at 64 pixels, unless another run of `python -m harness.run`
+stands after `--`. The number of samples is chosen so that the run takes about `--seconds`. Exit status 0 means that
 every sample was there once, with the bytes of the run in one process.
 """
 
