@@ -101,7 +101,7 @@ def check_sum(counts: Mapping[str, int], planned: int) -> None:
 
 
 def killed_at(work: Callable[[], None], call: int, half: bool) -> bool:
-    """Does `work` in a forked process that dies at its `call`-th writing call. False where it comes to its end."""
+    """Does `work` in a forked process that dies at its `call`-th writing call; False where it ends itself."""
     pid = os.fork()
     if pid == 0:
         calls = 0
