@@ -2,9 +2,9 @@
 
     python benchmarks/ray_kill.py --seconds 120 --every 10
 
-The kills are SIGKILLs. The model is `imagen` at 64 pixels, unless another run of `python -m harness.run` stands
-after `--`. The number of samples is chosen so that the run takes about `--seconds`. Exit status 0 means that
-every sample was there once, with the bytes of the run in one process.
+The kills are SIGKILLs. The model is `imagen` at 64 pixels, unless another run of `python -m harness.run`
+stands after `--`. The number of samples is chosen so that the run takes about `--seconds`. Exit status 0
+means that every sample was there once, with the bytes of the run in one process.
 """
 
 from __future__ import annotations
@@ -81,22 +81,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("run", nargs="*", help="arguments of harness.run")
     args = parser.parse_args()
-    run = args.run or [
-        "--model",
-        "imagen",
-        "--stages",
-        "64",
-        "--bench",
-        "drawbench-open",
-        "--samples-per-prompt",
-        "2",
-    ]
+    run = args.run or ["--model", "imagen", "--stages", "64", "--bench", "scenes:n=3000"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     rng = random.Random(args.seed)
     with tempfile.TemporaryDirectory() as folder:
         first = Path(folder) / "first"
-        subprocess.run(
-            command(run, 5, first), check=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
+        subprocess.run(command(run, 5, first), check=True, **quiet)
         (summary,) = first.glob("*/summary.json")
         counts = json.loads(summary.read_text())
         each = counts["timings"]["drawing"] / counts["counts"]["planned"]

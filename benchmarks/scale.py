@@ -5,8 +5,8 @@
 The model is `dummy` with pictures of 8 pixels a side. A run has 13 samples of each prompt, so that 390,000
 samples are 30,000 prompts. Each run is a process of its own. `draw` is all that goes on while pictures are
 made, the model's own `model` seconds among it; `overhead` is the difference for one sample. `summary` is the
-rest: opening the ledger, finding what is missing, summary, grid and report. `resume` is what the whole process
-takes that finds the run finished, imports included.
+rest: opening the ledger, finding what is missing, summary, grid and report. `resume` is what the whole
+process takes that finds the run finished, imports included.
 """
 
 from __future__ import annotations

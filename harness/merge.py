@@ -118,10 +118,10 @@ def _merged_manifest(manifests: Sequence[Mapping[str, Any]], whole: Mapping[str,
 
 def _gather(
     folders: Sequence[Path], manifest: Mapping[str, Any]
-) -> tuple[dict[Place, list[Sample]], dict[Place, Path], int]:
-    """Each sample's ledger lines and the folder with its picture, in the plan's order; how many overlap."""
+) -> tuple[dict[Place, list[Sample]], dict[Place, list[Path]], int]:
+    """Each sample's ledger lines and the folders with its picture, in the plan's order; how many overlap."""
     found: dict[Place, list[Sample]] = {}
-    homes: dict[Place, Path] = {}
+    homes: dict[Place, list[Path]] = {}
     overlapping: set[Place] = set()
     for folder in folders:
         here: dict[Place, list[Sample]] = {}
@@ -133,12 +133,14 @@ def _gather(
                 one, other = found[place][-1], lines[-1]
                 if one.status == other.status == "ok" and one.sha256 != other.sha256:
                     raise InputError(
-                        f"{homes[place]} and {folder} have different pictures of prompt {place[0]}, index "
+                        f"{homes[place][0]} and {folder} have different pictures of prompt {place[0]}, index "
                         f"{place[1]}: they were made on unlike devices or by unlike versions; leave one out"
                     )
+                if one.status == other.status == "ok":
+                    homes[place].append(folder)
                 if one.status == "ok" or other.status != "ok":
                     continue
-            found[place], homes[place] = lines, folder
+            found[place], homes[place] = lines, [folder]
     places = [
         (entry["id"], index)
         for entry in manifest["bench"]["prompts"]
@@ -150,7 +152,7 @@ def _gather(
 def _write(
     store: RunStore,
     histories: Mapping[Place, Sequence[Sample]],
-    homes: Mapping[Place, Path],
+    homes: Mapping[Place, Sequence[Path]],
     progress: Progress,
 ) -> int:
     """Copies pictures and writes ledger lines that are not there yet; returns how many are damaged.
@@ -185,10 +187,13 @@ def _write(
     return damaged
 
 
-def _picture(folder: Path, sample: Sample) -> bytes | None:
-    """The picture's bytes, None where they are not those of the ledger line."""
-    try:
-        data = (folder / str(sample.path)).read_bytes()
-    except OSError:
-        return None
-    return data if content_hash(data) == sample.sha256 else None
+def _picture(folders: Sequence[Path], sample: Sample) -> bytes | None:
+    """The picture's bytes from the first folder where they are those of the ledger line; None without any."""
+    for folder in folders:
+        try:
+            data = (folder / str(sample.path)).read_bytes()
+        except OSError:
+            continue
+        if content_hash(data) == sample.sha256:
+            return data
+    return None
