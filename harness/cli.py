@@ -10,7 +10,9 @@ from typing import Annotated
 
 import typer
 
+from harness.distance_command import distance
 from harness.exits import FINE, command_line, run_app
+from harness.reference_command import reference
 from harness.run import (
     Device,
     DeviceFlag,
@@ -130,7 +132,7 @@ def describe(
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line `drawbench`; returns its exit status."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    for command in (run, score, control, report, ls, describe):
+    for command in (run, score, control, report, ls, describe, reference, distance):
         app.command()(command)
     return run_app(app, arguments, "drawbench")
 

@@ -130,11 +130,12 @@ def _value(text: str) -> Any:
     return value
 
 
-def split_names(text: str | None) -> tuple[str, ...] | None:
-    """The names in a comma-separated list; None for None. Raises InputError where it names nothing."""
+def split_names(text: str | None, flag: str = "--metrics") -> tuple[str, ...] | None:
+    """The names in a flag's comma-separated list; None for None. Raises InputError where it names nothing."""
     if text is None:
         return None
     names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not names:
-        raise InputError("--metrics names no metric; leave it out for the usual ones")
+        what = flag.strip("-").removesuffix("s")
+        raise InputError(f"{flag} names no {what}; leave it out for the usual ones")
     return names

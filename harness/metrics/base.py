@@ -19,8 +19,9 @@ from harness.types import Direction
 class ReferenceFeatures:
     """Features of the reference pictures: extractor name -> (n, dim). `identity` names the pictures.
 
-    `moments` maps an extractor's name to the sums over all its columns, where they are known already; a
-    reference that is statistics alone has them and no `features`.
+    `n` is how many they are, 0 where another tool's statistics do not say. `moments` maps an extractor's
+    name to the sums over all its columns, where they are known already; a reference that is statistics alone
+    has them and no `features`, or the features of a sample of the n pictures.
     """
 
     identity: str
@@ -158,6 +159,17 @@ class SetMetric(Metric, Protocol):
 
     def whole_set(self, inputs: Inputs) -> Estimate:
         """The value over all n pictures. Raises ValueError where n is too small for it."""
+        ...
+
+
+@runtime_checkable
+class ReferenceRows(Protocol):
+    """A metric that says whether it reads the reference's features picture by picture, so that sums over
+    them do not serve it."""
+
+    @property
+    def needs_reference_rows(self) -> bool:
+        """Whether it does."""
         ...
 
 

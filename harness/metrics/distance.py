@@ -39,7 +39,7 @@ class FrechetMetric:
         parts = (
             inputs.identities[self.extractor],
             reference.identity,
-            f"ref_n={reference.n}",
+            f"ref_n={reference.n or 'unknown'}",
             inputs.file_type,
         )
         return f"{self.name}[{'|'.join(parts)}]"
@@ -48,7 +48,7 @@ class FrechetMetric:
         """The distance and its jackknife interval. Raises ValueError below 2 pictures on either side."""
         reference = _reference(inputs, self.name)
         part = slice(*(self.columns or (None, None)))
-        real = Reference.of(np.asarray(reference.features[self.extractor])[:, part])
+        real = _fitted(reference, self.extractor, part)
         generated = Generated(np.asarray(inputs.features[self.extractor])[:, part], real)
         value, interval = jackknife_interval(generated, inputs.clusters, seed=inputs.seed)
         notes: tuple[str, ...] = ()
@@ -59,6 +59,13 @@ class FrechetMetric:
                 f"values at the same numbers",
             )
         return Estimate(value, interval, notes)
+
+
+def _fitted(reference: ReferenceFeatures, extractor: str, part: slice) -> Reference:
+    moments = reference.moments.get(extractor)
+    if moments is None:
+        return Reference.of(np.asarray(reference.features[extractor])[:, part])
+    return Reference(moments.n, moments.mean[part], moments.covariance[part, part])
 
 
 def _reference(inputs: Inputs, name: str) -> ReferenceFeatures:

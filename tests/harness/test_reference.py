@@ -12,6 +12,7 @@ from PIL import Image
 from drawbench.benches import scenes
 from drawbench.errors import InputError
 from drawbench.types import Reference
+from harness.framing import Framing
 from harness.reference import ReferenceSource, load_reference, reference_files
 
 
@@ -52,6 +53,62 @@ def test_texts_that_name_a_reference() -> None:
     assert bench.reference
     assert ReferenceSource.of(bench.reference) == ReferenceSource("scenes", "scenes", 1000, 256, 2)
     assert ReferenceSource.of(Reference("folder", "x")) == ReferenceSource("folder", "x")
+
+
+def test_a_folder_can_come_with_a_frame(tmp_path: Path) -> None:
+    framed = ReferenceSource("folder", "real", 50, 256, 3, "center", "lanczos")
+    assert ReferenceSource.parse("folder:real,n=50,size=256,seed=3,crop=center,resize=lanczos") == framed
+    assert framed.framing == Framing(256, "center", "lanczos")
+    assert ReferenceSource.parse("folder:real,crop=center").framing.identity == "center"
+    location = "folder:with, comma/val,size=256"
+    assert ReferenceSource.of(Reference("folder", location)).location == "with, comma/val"
+    odd = tmp_path / "odd,size=8"
+    odd.mkdir()
+    assert ReferenceSource.parse(f"folder:{odd}") == ReferenceSource("folder", str(odd))
+    assert ReferenceSource.parse(f"folder:{odd},size=9").size == 9
+
+
+def test_texts_that_name_statistics(tmp_path: Path) -> None:
+    assert ReferenceSource.parse("a/coco.npz") == ReferenceSource("stats", "a/coco.npz")
+    assert ReferenceSource.parse("stats:coco,n=30000,extractor=inception") == ReferenceSource(
+        "stats", "coco", 30000, extractor="inception"
+    )
+    (tmp_path / "folder.npz").mkdir()
+    assert ReferenceSource.parse(str(tmp_path / "folder.npz")).kind == "folder"
+
+
+@pytest.mark.parametrize(
+    "text", ["folder:real,sise=256", "folder:real,crop=left", "folder:", "folder:real,size=0",
+             "folder:real,n=1", "stats:x.npz,size=256", "stats:,n=5", "folder:real,resize=nearest"]
+)  # fmt: skip
+def test_frames_that_are_none(text: str) -> None:
+    with pytest.raises(InputError, match=r"is not understood; give any of|is empty") as caught:
+        ReferenceSource.parse(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_each_picture_is_framed_before_it_is_looked_at(tmp_path: Path) -> None:
+    folder = tmp_path / "coco"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    pictures = []
+    for number, (height, width) in enumerate(((480, 640), (427, 640), (640, 479), (300, 300))):
+        noise = Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+        picture = noise.convert("L") if number == 1 else noise
+        picture.save(folder / f"COCO_val2014_{number:012d}.jpg", quality=90)
+        side = min(height, width)
+        left, top = (width - side) // 2, (height - side) // 2
+        stored = Image.open(folder / f"COCO_val2014_{number:012d}.jpg").convert("RGB")
+        square = stored.crop((left, top, left + side, top + side))
+        pictures.append(np.asarray(square.resize((256, 256), Image.Resampling.BICUBIC)))
+    source = ReferenceSource.parse(f"folder:{folder},size=256,crop=center")
+    found, remarks = load_reference(source, [Corners()])
+    np.testing.assert_array_equal(found.features["corners"], [picture[0, 0] for picture in pictures])
+    assert found.identity.endswith("|center256-bicubic")
+    assert remarks == ("reference pictures were converted: 1 from grey",)
+    plain, _ = load_reference(ReferenceSource("folder", str(folder)), [Corners()])
+    assert plain.identity + "|center256-bicubic" == found.identity
+    assert np.abs(np.asarray(plain.features["corners"]) - found.features["corners"]).max() > 1
 
 
 @pytest.mark.parametrize(
