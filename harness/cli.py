@@ -12,6 +12,7 @@ import typer
 
 from harness.distance_command import distance
 from harness.exits import FINE, command_line, run_app
+from harness.explain_fid_command import explain_fid
 from harness.reference_command import reference
 from harness.run import (
     Device,
@@ -132,7 +133,7 @@ def describe(
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line `drawbench`; returns its exit status."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    for command in (run, score, control, report, ls, describe, reference, distance):
+    for command in (run, score, control, report, ls, describe, reference, distance, explain_fid):
         app.command()(command)
     return run_app(app, arguments, "drawbench")
 
