@@ -82,7 +82,7 @@ def _conversions(opened: Image.Image, path: Path) -> Iterable[str]:
     # A PNG without EXIF data in its header would be decoded to its end in search of some.
     has_exif = opened.format != "PNG" or "exif" in opened.info
     if has_exif and opened.getexif().get(_ORIENTATION, _UNTURNED) != _UNTURNED:
-        yield "turned by their EXIF orientation"
+        yield "by turning as EXIF says"
 
 
 def _png_depth(opened: Image.Image, path: Path) -> int | None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.summary import TRUNCATED
 from harness.types import FAILURES
 
 PLAIN_WIDTH = 120
@@ -20,6 +21,9 @@ def print_summary(summary: Mapping[str, Any], run_dir: str) -> None:
         print(f"  {failure['status']} {failure['prompt_id']}/{failure['index']}: {failure['reason']}")
     if summary["truncated_prompts"]:
         print(f"{len(summary['truncated_prompts'])} prompts were cut short by the model")
+    for note, count in summary["sample_notes"].items():
+        if not note.startswith(TRUNCATED):
+            print(f"{count} pictures: {note}")
     if summary["scores"]:
         _print_scores(summary["scores"])
     for metric, reason in summary["skipped"]:

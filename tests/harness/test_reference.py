@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from PIL import Image
 
 from drawbench.benches import scenes
 from drawbench.errors import InputError
+from drawbench.options import BenchOptions
+from drawbench.registry import load_bench
 from drawbench.types import Reference
+from harness.decode import decode_rgb
 from harness.framing import Framing
 from harness.reference import ReferenceSource, load_reference, reference_files
 
@@ -109,6 +113,28 @@ def test_each_picture_is_framed_before_it_is_looked_at(tmp_path: Path) -> None:
     plain, _ = load_reference(ReferenceSource("folder", str(folder)), [Corners()])
     assert plain.identity + "|center256-bicubic" == found.identity
     assert np.abs(np.asarray(plain.features["corners"]) - found.features["corners"]).max() > 1
+
+
+def test_the_coco_bench_compares_with_middles_of_256_pixels(tmp_path: Path) -> None:
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "val2014").mkdir()
+    rng, images = np.random.default_rng(1), []
+    for number, (height, width) in enumerate(((480, 640), (640, 427), (260, 260))):
+        name = f"COCO_val2014_{number:012d}.jpg"
+        noise = Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+        (noise.convert("L") if number == 1 else noise).save(tmp_path / "val2014" / name)
+        images.append({"id": number, "file_name": name})
+    captions = [{"id": 10 + i, "image_id": i, "caption": f"Photo {i}."} for i in range(3)]
+    content = json.dumps({"images": images, "annotations": captions})
+    (tmp_path / "annotations" / "captions_val2014.json").write_text(content)
+    bench = load_bench("coco:n=3", BenchOptions(data_dir=tmp_path))
+    assert bench.reference
+    found, remarks = load_reference(ReferenceSource.of(bench.reference), [Corners()])
+    frame = Framing(256, "center", "bicubic")
+    stored = [decode_rgb(path.read_bytes()) for path in sorted((tmp_path / "val2014").iterdir())]
+    np.testing.assert_array_equal(found.features["corners"], [frame.apply(image)[0, 0] for image in stored])
+    assert found.identity.endswith("|center256-bicubic")
+    assert remarks == ("reference pictures were converted: 1 from grey",)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from harness.moments import Moments
 from harness.reference import ReferenceSource, check_reference, load_reference, reference_lacks
 from harness.reference_build import ReferencePlan, build_reference
 from harness.reference_stats import ExtractorStats, read_extractor, read_foreign, read_head, write_stats
+from harness.score_plan import ScorePlan, choose_metrics
 
 
 class Means:
@@ -182,6 +183,21 @@ def test_another_extractor_is_refused_naming_both(photos: Path, tmp_path: Path) 
     with pytest.raises(InputError, match="holds statistics of means only, not of other"):
         load_reference(source, [Means("other")])
     assert "not of other" in (reference_lacks(source, FrechetMetric("fd", "other")) or "")
+
+
+def test_a_plan_takes_the_metrics_that_the_statistics_serve(photos: Path, tmp_path: Path) -> None:
+    own = Means("effnet_lite0", "effnet-1")
+    build_reference(ReferencePlan(photos, tmp_path / "s.npz"), [own])
+    source = ReferenceSource.parse(str(tmp_path / "s.npz"))
+    chosen = choose_metrics(ScorePlan(reference=source))
+    assert "fd_effnet_lite0" in chosen.names
+    assert ("fid", f"{tmp_path / 's.npz'} holds statistics of effnet_lite0 only, not of inception") in (
+        chosen.skipped
+    )
+    with pytest.raises(InputError, match=r"fid cannot be computed: .* not of inception"):
+        choose_metrics(ScorePlan(metrics=("fid",), reference=source))
+    with pytest.raises(InputError, match="no such file"):
+        choose_metrics(ScorePlan(reference=ReferenceSource.parse(str(tmp_path / "none.npz"))))
 
 
 def test_other_tools_mean_and_covariance(tmp_path: Path) -> None:
