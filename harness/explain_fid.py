@@ -36,6 +36,7 @@ FACTORS = ("resize", "crop", "stored", "n", "reference")
 _OWN_RESIZE = {
     "inception": "clean",
     "inception_tensorflow": "legacy_tensorflow",
+    "inception_fidelity": "legacy_tensorflow",
     "inception_pytorch": "legacy_pytorch",
     "effnet_lite0": "pillow_bicubic",
 }

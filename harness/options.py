@@ -20,7 +20,7 @@ SEED_LIMIT = 2**63
 class ScoreOptions:
     """What is measured and with what. `metrics` None is all that the bench and the machine allow.
 
-    `reference` is "scenes", a folder of pictures, or None for the bench's own. `weights` is a folder to
+    `reference` is as ReferenceSource.parse reads it, or None for the bench's own. `weights` is a folder to
     look for weights in; only `download` lets them be fetched.
     """
 

@@ -31,6 +31,7 @@ _SCENES_N = 1000
 _SCENES_SIZE = 256
 _CHUNK = 16
 _UNKNOWN_N = 1_000_000  # any number gives the same mean and covariance; this one sets off no warning
+_INCEPTIONS = ("inception", "inception_tensorflow", "inception_pytorch")
 _OPTION = re.compile(r"\w+=[^/,]*")
 _NUMBERS = {"n": 2, "size": 1, "seed": 0}  # an option and its least value
 
@@ -308,7 +309,7 @@ def _stats_lack(source: ReferenceSource, head: StatsHead, name: str) -> str | No
         )
     if head.foreign_dim != INCEPTION_DIM:
         return f"{where} does not say which extractor made it; give stats:{where},extractor=NAME"
-    return None if name.startswith("inception") else f"{where} holds statistics of Inception, not of {name}"
+    return None if name in _INCEPTIONS else f"{where} holds statistics of Inception, not of {name}"
 
 
 def _no_rows(source: ReferenceSource) -> str:
@@ -354,7 +355,7 @@ def _scenes(
     return ReferenceFeatures(identity, n, _tables(features))
 
 
-def _tables(features: Mapping[str, Vectors]) -> dict[str, Rows]:
+def _tables(features: Mapping[str, Vectors] | Mapping[str, Rows]) -> dict[str, Rows]:
     return {name: as_rows(vectors) for name, vectors in features.items()}
 
 

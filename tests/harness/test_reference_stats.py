@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from harness.moments import Moments
 from harness.reference import ReferenceSource, check_reference, load_reference, reference_lacks
 from harness.reference_build import ReferencePlan, build_reference
 from harness.reference_stats import ExtractorStats, read_extractor, read_foreign, read_head, write_stats
+from harness.rows import as_rows
 from harness.score_plan import ScorePlan, choose_metrics
 
 
@@ -40,10 +42,11 @@ class Means:
         return np.array(rows, np.float32).reshape(-1, 6)
 
 
+@dataclass(frozen=True, kw_only=True)
 class Neighbours(FrechetMetric):
     """A metric that says that it needs single reference pictures."""
 
-    needs_reference_rows = True
+    needs_reference_rows: bool = True
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +72,12 @@ def photos(tmp_path: Path) -> Path:
 def _inputs(reference: Any) -> Inputs:
     features = np.random.default_rng(2).normal(120, 9, (30, 6)).astype(np.float32)
     return Inputs(
-        {"means": features}, [""] * 30, np.arange(30), {"means": "means-1"}, lambda *_: features, reference
+        {"means": as_rows(features)},
+        [""] * 30,
+        np.arange(30),
+        {"means": "means-1"},
+        lambda *_: features,
+        reference,
     )
 
 
@@ -85,7 +93,7 @@ def test_statistics_give_the_folders_own_number_and_identity(
     stats, remarks = load_reference(ReferenceSource.parse(str(out)), [Means()])
     assert (stats.identity, stats.n, remarks) == (folder.identity, folder.n, ())
     assert stats.n == 20
-    metric = FrechetMetric("fd", "means", (0, 3))
+    metric = FrechetMetric(name="fd", extractor="means")
     one, two = metric.whole_set(_inputs(stats)), metric.whole_set(_inputs(folder))
     assert one.value == pytest.approx(two.value, rel=1e-9)
     assert metric.identity(_inputs(stats)) == metric.identity(_inputs(folder))
@@ -159,7 +167,7 @@ def test_features_are_there_only_where_they_were_kept(photos: Path, tmp_path: Pa
     build_reference(ReferencePlan(photos, tmp_path / "sums.npz"), [Means()])
     build_reference(ReferencePlan(photos, tmp_path / "kept.npz", keep=8, seed=4), [Means()])
     sums, kept = (ReferenceSource.parse(str(tmp_path / f"{name}.npz")) for name in ("sums", "kept"))
-    needy, frugal = Neighbours("near", "means"), FrechetMetric("fd", "means")
+    needy, frugal = Neighbours(name="near", extractor="means"), FrechetMetric(name="fd", extractor="means")
     assert reference_lacks(sums, frugal) is None
     assert reference_lacks(kept, needy) is None
     assert "--keep-features" in (reference_lacks(sums, needy) or "")
@@ -182,7 +190,7 @@ def test_another_extractor_is_refused_naming_both(photos: Path, tmp_path: Path) 
         load_reference(source, [Means(identity="means-2")])
     with pytest.raises(InputError, match="holds statistics of means only, not of other"):
         load_reference(source, [Means("other")])
-    assert "not of other" in (reference_lacks(source, FrechetMetric("fd", "other")) or "")
+    assert "not of other" in (reference_lacks(source, FrechetMetric(name="fd", extractor="other")) or "")
 
 
 def test_a_plan_takes_the_metrics_that_the_statistics_serve(photos: Path, tmp_path: Path) -> None:
@@ -210,7 +218,7 @@ def test_other_tools_mean_and_covariance(tmp_path: Path) -> None:
         np.testing.assert_allclose(back.mean, moments.mean, rtol=1e-12)
         np.testing.assert_allclose(back.covariance, moments.covariance, rtol=1e-7, atol=1e-7)
     np.testing.assert_allclose(read_foreign(path, 50).outer, moments.outer, rtol=1e-12)
-    metric = FrechetMetric("fd", "means")
+    metric = FrechetMetric(name="fd", extractor="means")
     with pytest.raises(InputError, match="does not say which extractor made it"):
         load_reference(ReferenceSource.parse(str(path)), [Means()])
     found, remarks = load_reference(ReferenceSource.parse(f"stats:{path},extractor=means"), [Means()])
@@ -220,7 +228,7 @@ def test_other_tools_mean_and_covariance(tmp_path: Path) -> None:
     assert "ref_n=unknown" in metric.identity(_inputs(found))
     counted, _ = load_reference(ReferenceSource.parse(f"stats:{path},n=50,extractor=means"), [Means()])
     assert "ref_n=50" in metric.identity(_inputs(counted))
-    expected = FrechetMetric("fd", "means").whole_set(_inputs(counted)).value
+    expected = FrechetMetric(name="fd", extractor="means").whole_set(_inputs(counted)).value
     assert metric.whole_set(_inputs(found)).value == pytest.approx(expected, rel=1e-7)
     np.savez(tmp_path / "short.npz", mu=np.zeros(4), sigma=np.eye(4))
     with pytest.raises(InputError, match="4 numbers a picture, and extractor means gives 6"):
@@ -231,8 +239,10 @@ def test_statistics_of_2048_numbers_are_inceptions(tmp_path: Path) -> None:
     path = tmp_path / "fid_stats.npz"
     np.savez(path, mu=np.zeros(2048), sigma=np.eye(2048))
     source = ReferenceSource.parse(str(path))
-    assert reference_lacks(source, FrechetMetric("fid", "inception")) is None
-    assert "not of effnet" in (reference_lacks(source, FrechetMetric("fd", "effnet_lite0")) or "")
+    assert reference_lacks(source, FrechetMetric(name="fid", extractor="inception")) is None
+    assert "not of effnet" in (
+        reference_lacks(source, FrechetMetric(name="fd", extractor="effnet_lite0")) or ""
+    )
 
 
 def _torn(path: Path) -> None:
