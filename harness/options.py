@@ -26,7 +26,7 @@ NETWORKS = ("clip", "pick", "vqa", "detector")
 class ScoreOptions:
     """What is measured and with what. `metrics` None is all that the bench and the machine allow.
 
-    `reference` is "scenes", a folder of pictures, or None for the bench's own. `weights` is a folder to
+    `reference` is as ReferenceSource.parse reads it, or None for the bench's own. `weights` is a folder to
     look for weights in; only `download` lets them be fetched. `networks` maps keys of NETWORKS to the
     networks to use instead of the usual ones.
     """
@@ -171,11 +171,12 @@ def split_networks(options: Sequence[str]) -> dict[str, str]:
     return networks
 
 
-def split_names(text: str | None) -> tuple[str, ...] | None:
-    """The names in a comma-separated list; None for None. Raises InputError where it names nothing."""
+def split_names(text: str | None, flag: str = "--metrics") -> tuple[str, ...] | None:
+    """The names in a flag's comma-separated list; None for None. Raises InputError where it names nothing."""
     if text is None:
         return None
     names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not names:
-        raise InputError("--metrics names no metric; leave it out for the usual ones")
+        what = flag.strip("-").removesuffix("s")
+        raise InputError(f"{flag} names no {what}; leave it out for the usual ones")
     return names

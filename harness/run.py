@@ -59,7 +59,11 @@ MetricsFlag = Annotated[
     typer.Option("--metrics", help="Names with commas between; default: all that can be computed."),
 ]
 ReferenceFlag = Annotated[
-    str | None, typer.Option("--reference", help="Real pictures to compare with: scenes, or a folder.")
+    str | None,
+    typer.Option(
+        "--reference",
+        help="Real pictures: scenes, a folder, folder:PATH,size=256,crop=center, or statistics (.npz).",
+    ),
 ]
 WeightsFlag = Annotated[
     Path | None, typer.Option("--weights", help="A folder to look for weights in, first.")

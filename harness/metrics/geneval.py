@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from drawbench.types import Prompt
 from harness.geneval.rules import RULES, Seen, judge, problem_in, reason
 from harness.metrics.base import Estimate, Inputs
-from harness.stats import Interval, cluster_mean_interval, t_quantile
+from harness.stats import Interval, cluster_mean_interval
 from harness.types import Direction
 
 _OBSERVER = "detector"
@@ -96,29 +96,27 @@ def mean_of_tasks(
 ) -> tuple[float, Interval]:
     """Mean over tasks of their means, and its interval; values, tags and clusters are (n,).
 
-    A task's variance v_t is the cluster-robust one of its mean; the tasks are independent, so with T of them
-    the variance is sum v_t / T^2, and t has the degrees of freedom of Welch and Satterthwaite. With a task
-    of one prompt nothing can be estimated, and the interval is 0..1.
+    Each task has its own interval, clustered by prompt; tasks are independent, so the distances from the
+    means to their ends add up in squares (Zou & Donner 2008, MOVER). With a task of one prompt nothing can
+    be estimated, and the interval is 0..1.
     """
-    means, variances, degrees = [], [], []
+    means, below, above = [], [], []
     for tag in dict.fromkeys(tags.tolist()):
         chosen = tags == tag
-        mean, interval = cluster_mean_interval(values[chosen], clusters[chosen], level=level)
-        count = len(np.unique(clusters[chosen]))
+        if len(np.unique(clusters[chosen])) < 2:
+            value = float(np.mean([values[tags == other].mean() for other in dict.fromkeys(tags.tolist())]))
+            return value, Interval(0.0, 1.0, "a task with one prompt only: no interval can be estimated")
+        mean, interval = cluster_mean_interval(
+            values[chosen], clusters[chosen], level=level, bounds=(0.0, 1.0)
+        )
         means.append(mean)
-        degrees.append(count - 1)
-        half = (interval.high - interval.low) / 2
-        variances.append((half / t_quantile(level, count - 1)) ** 2 if count > 1 else np.nan)
-    tasks = len(means)
-    value = float(np.mean(means))
-    if min(degrees) < 1:
-        return value, Interval(0.0, 1.0, "a task with one prompt only: no interval can be estimated")
-    v = np.array(variances)
-    total = float(v.sum())
-    freedom = total**2 / float((v**2 / np.array(degrees)).sum()) if total > 0 else float(sum(degrees))
-    half = t_quantile(level, freedom) * total**0.5 / tasks
-    method = f"{level:.0%} cluster-robust t over {tasks} tasks, {freedom:.4g} degrees of freedom"
-    return value, Interval(max(value - half, 0.0), min(value + half, 1.0), method)
+        below.append(mean - interval.low)
+        above.append(interval.high - mean)
+    tasks, value = len(means), float(np.mean(means))
+    low = value - float(np.linalg.norm(below)) / tasks
+    high = value + float(np.linalg.norm(above)) / tasks
+    method = f"{level:.0%} MOVER over {tasks} tasks, each {interval.method}"
+    return value, Interval(max(low, 0.0), min(high, 1.0), method)
 
 
 def _seen(inputs: Inputs) -> list[list[Seen]]:

@@ -42,7 +42,7 @@ class OnFeatures:
         parts = [inputs.identities[self.extractor], *self.protocol()]
         if self.needs_reference:
             reference = self.reference(inputs)
-            parts += [reference.identity, f"ref_n={reference.n}"]
+            parts += [reference.identity, f"ref_n={reference.n or 'unknown'}"]
         return f"{self.name}[{'|'.join([*parts, inputs.file_type])}]"
 
     def reference(self, inputs: Inputs) -> ReferenceFeatures:

@@ -197,7 +197,8 @@ def test_the_mean_of_tasks_weighs_each_task_the_same() -> None:
     assert (interval.low, interval.high) == (0.0, 1.0)
     assert "one prompt only" in interval.method
     value, interval = mean_of_tasks(np.ones(6), np.array(list("aaabbb")), np.arange(6))
-    assert (value, interval.low, interval.high) == (1.0, 1.0, 1.0)
+    assert value == interval.high == 1.0
+    assert 0.3 < interval.low < 0.9  # six right of six do not prove a model that is never wrong
 
 
 def test_the_interval_covers_the_mean_of_tasks() -> None:
