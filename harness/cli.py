@@ -10,9 +10,13 @@ from typing import Annotated
 import typer
 
 from harness.difference_command import difference
+from harness.distance_command import distance
 from harness.exits import FINE, command_line, run_app
+from harness.explain_fid_command import explain_fid
 from harness.export_command import export
 from harness.ls_command import ls
+from harness.merge_command import merge
+from harness.reference_command import reference
 from harness.run import (
     Device,
     DeviceFlag,
@@ -121,6 +125,10 @@ def main(arguments: list[str] | None = None) -> int:
         describe,
         selftest,
         difference,
+        merge,
+        reference,
+        distance,
+        explain_fid,
     ):
         app.command()(command)
     app.add_typer(weights_app, name="weights")

@@ -66,7 +66,7 @@ def describe_run(run: Prepared, pace: Pace) -> dict[str, Any]:
     `seconds` and `bytes` are None where the model cannot say. Scoring time is not in it.
     """
     plan, model, settings = run.plan, run.model, run.plan.settings
-    planned = len(plan.prompts) * plan.samples_per_prompt
+    planned = plan.planned
     finished = finished_before(run)
     missing = planned - finished
     each = pace.seconds
@@ -83,6 +83,8 @@ def describe_run(run: Prepared, pace: Pace) -> dict[str, Any]:
         "seed": plan.seed,
         "samples_per_prompt": plan.samples_per_prompt,
         "limit": plan.limit,
+        "engine": str(run.options.engine),
+        "shard": None if plan.shard is None else str(plan.shard),
         "prompts": dict(Counter(prompt.category for prompt in plan.prompts)),
         "planned": planned,
         "finished": finished,
@@ -101,7 +103,8 @@ def plan_lines(plan: dict[str, Any]) -> list[str]:
     prompts = sum(plan["prompts"].values())
     categories = ", ".join(f"{count} {name or 'no category'}" for name, count in plan["prompts"].items())
     settings = ", ".join(f"{name} {value}" for name, value in plan["settings"].items()) or "none"
-    pictures = f"{plan['planned']} ({prompts} prompts x {plan['samples_per_prompt']})"
+    pictures = f"{plan['planned']} ({prompts} prompts x {plan['samples_per_prompt']}"
+    pictures += ")" if plan["shard"] is None else f", shard {plan['shard']})"
     lines = [
         f"model: {plan['model']}",
         f"settings: {settings}, seed {plan['seed']}",

@@ -11,20 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from drawbench.errors import InputError
+from harness.engines.registry import EngineOptions
 from harness.generate import OnFailure
+from harness.shard import Shard
 from harness.types import canonical_json
 
 SEED_LIMIT = 2**63
+_PYTHONS = {"True": True, "False": False, "None": None}  # as text they would all count as true
 NETWORKS = ("clip", "pick", "vqa", "detector")
 """What `--with` can replace."""
-_PYTHONS = {"True": True, "False": False, "None": None}  # as text they would all count as true
 
 
 @dataclass(frozen=True)
 class ScoreOptions:
     """What is measured and with what. `metrics` None is all that the bench and the machine allow.
 
-    `reference` is "scenes", a folder of pictures, or None for the bench's own. `weights` is a folder to
+    `reference` is as ReferenceSource.parse reads it, or None for the bench's own. `weights` is a folder to
     look for weights in; only `download` lets them be fetched. `networks` maps keys of NETWORKS to the
     networks to use instead of the usual ones.
     """
@@ -49,6 +51,7 @@ class RunOptions:
     """Everything that `harness.run` can be told. `settings` are the model's own, as far as given.
 
     `seed` decides the noise; `bench_seed` and `bench_size` choose the prompts of benches that draw them.
+    A `shard` of a run is drawn and never scored. `images_to` is an fsspec URL for the workers' pictures.
 
     `command` is the command line, for the record. Raises InputError on values that can never be right.
     """
@@ -72,6 +75,9 @@ class RunOptions:
     score: bool = True
     scoring: ScoreOptions = field(default_factory=ScoreOptions)
     offline: bool = False
+    engine: EngineOptions = field(default_factory=EngineOptions)
+    shard: Shard | None = None
+    images_to: str | None = None
     command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -165,11 +171,12 @@ def split_networks(options: Sequence[str]) -> dict[str, str]:
     return networks
 
 
-def split_names(text: str | None) -> tuple[str, ...] | None:
-    """The names in a comma-separated list; None for None. Raises InputError where it names nothing."""
+def split_names(text: str | None, flag: str = "--metrics") -> tuple[str, ...] | None:
+    """The names in a flag's comma-separated list; None for None. Raises InputError where it names nothing."""
     if text is None:
         return None
     names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not names:
-        raise InputError("--metrics names no metric; leave it out for the usual ones")
+        what = flag.strip("-").removesuffix("s")
+        raise InputError(f"{flag} names no {what}; leave it out for the usual ones")
     return names

@@ -7,14 +7,16 @@ on disk, so a run can be ended at any moment and taken up again, and scored agai
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from drawbench.errors import InputError
 from drawbench.types import Bench
-from harness.engines.local import LocalEngine
+from harness.atomic import writing_to
+from harness.engines import Engine
+from harness.engines.registry import make_engine
 from harness.generate import OnFailure, generate_missing
 from harness.ledger import read_ledger
 from harness.manifest import (
@@ -27,14 +29,16 @@ from harness.manifest import (
     session,
     write_manifest,
 )
-from harness.models.capabilities import ReadsPrompts, ResolvesSettings, SuggestsBatch
-from harness.models.registry import ModelOptions, load_model
+from harness.models.capabilities import SuggestsBatch
+from harness.models.recipe import Recipe
+from harness.models.registry import ModelOptions
 from harness.options import RunOptions, ScoreOptions
+from harness.picture_place import PicturePlace, place_for
 from harness.plan import Plan, make_plan, run_name
 from harness.progress import Progress
 from harness.run_log import LoggedProgress, RunLog
 from harness.scoring import Scorer, make_scorer
-from harness.store import RunStore, writing_to
+from harness.store import RunStore
 from harness.summary import (
     SUMMARY_NAME,
     build_summary,
@@ -43,7 +47,7 @@ from harness.summary import (
     read_summary,
     write_summary,
 )
-from harness.types import Model, canonical_json
+from harness.types import Model, Sample, canonical_json
 
 DEFAULT_BATCH_SIZE = 8
 SCORES_NAME = "scores.parquet"
@@ -51,11 +55,17 @@ SCORES_NAME = "scores.parquet"
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run whose options hold together. `scorer` is None where nothing is to be scored."""
+    """A run whose options hold together. `scorer` is None where nothing is to be scored.
+
+    `recipe` makes `model` again in another process.
+    """
 
     options: RunOptions
     bench: Bench
     model: Model
+    recipe: Recipe
+    engine: Engine
+    place: PicturePlace
     identity: Mapping[str, Any]
     plan: Plan
     run_dir: Path
@@ -68,7 +78,7 @@ def prepare(options: RunOptions) -> Prepared:
     from drawbench.options import BenchOptions
     from drawbench.registry import load_bench
 
-    model = load_model(
+    recipe = Recipe(
         options.model,
         ModelOptions(
             device=options.device,
@@ -77,9 +87,10 @@ def prepare(options: RunOptions) -> Prepared:
             offline=options.offline,
             download=options.scoring.download,
         ),
+        dict(options.settings),
     )
-    given = dict(options.settings)
-    settings = model.resolve_settings(given) if isinstance(model, ResolvesSettings) else given
+    model, settings = recipe.begin()
+    engine = make_engine(options.engine)
     bench = load_bench(
         options.bench,
         BenchOptions(
@@ -97,18 +108,23 @@ def prepare(options: RunOptions) -> Prepared:
         seed=options.seed,
         limit=options.limit,
         samples_per_prompt=options.samples_per_prompt,
+        shard=options.shard,
     )
-    if isinstance(model, ReadsPrompts):
-        model.read_prompts(bench.prompts)
-    scorer = make_scorer(options.scoring, bench.reference, bench.prompts) if options.score else None
+    recipe = recipe.read(model, bench.prompts)
+    scored = options.score and options.shard is None
+    scorer = make_scorer(options.scoring, bench.reference, bench.prompts) if scored else None
     identity = _plain_identity(model, options.model)
+    run_dir = _run_dir(options.out, plan, identity)
     return Prepared(
         options=options,
         bench=bench,
         model=model,
+        recipe=recipe,
+        engine=engine,
+        place=place_for(run_dir, options.images_to),
         identity=identity,
         plan=plan,
-        run_dir=_run_dir(options.out, plan, identity),
+        run_dir=run_dir,
         batch_size=options.batch_size or _suggested_batch(model, settings),
         scorer=scorer,
     )
@@ -121,13 +137,14 @@ def execute(run: Prepared, progress: Progress) -> dict[str, Any]:
     another run. What was finished by then is kept.
     """
     started = time.perf_counter()
-    with RunStore(run.run_dir) as store, RunLog(run.run_dir, run.options.command) as log:
+    with RunStore(run.run_dir, run.place) as store, RunLog(run.run_dir, run.options.command) as log:
         progress = LoggedProgress(progress, log)
         manifest = _open_manifest(run)
+        engine = str(run.options.engine)
 
         def note_session() -> None:
             if store.lines:
-                here = session(run.options.command, batch_size=run.batch_size)
+                here = session(run.options.command, batch_size=run.batch_size, engine=engine)
                 manifest["resumed"].append(here)
                 with writing_to(run.run_dir):
                     write_manifest(run.run_dir, manifest)
@@ -137,15 +154,19 @@ def execute(run: Prepared, progress: Progress) -> dict[str, Any]:
             run.identity,
             run.plan,
             store,
-            LocalEngine(),
+            run.engine,
             batch_size=run.batch_size,
             on_failure=run.options.on_failure,
             progress=progress,
+            recipe=run.recipe,
             before_first=note_session,
         )
+        store.fetch(progress)
+        store.mark_checked()
         return _judge(
             run.run_dir,
             manifest,
+            store.lines,
             run.scorer,
             progress,
             on_failure=run.options.on_failure,
@@ -157,22 +178,36 @@ def execute(run: Prepared, progress: Progress) -> dict[str, Any]:
 
 
 def score_again(
-    run_dir: Path, scoring: ScoreOptions, progress: Progress, *, command: tuple[str, ...] = ()
+    run_dir: Path,
+    scoring: ScoreOptions | None,
+    progress: Progress,
+    *,
+    on_failure: OnFailure = "count",
+    command: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Scores a run folder anew, from its manifest, ledger and pictures; returns the new summary.
 
+    Without `scoring`, the summary alone is made anew. `on_failure` is for a folder without a summary.
     Raises InputError where `run_dir` is no run folder, or is being written by another process.
     """
     started = time.perf_counter()
     manifest = read_manifest(run_dir)
-    scorer = make_scorer(scoring, manifest_reference(manifest), manifest_prompts(manifest))
-    policy: OnFailure = "count"
+    scorer = None
+    if scoring is not None:
+        scorer = make_scorer(scoring, manifest_reference(manifest), manifest_prompts(manifest))
     if (run_dir / SUMMARY_NAME).exists():
-        policy = read_summary(run_dir)["on_failure"]
-    with RunStore(run_dir), RunLog(run_dir, command) as log:
-        logged = LoggedProgress(progress, log)
+        on_failure = read_summary(run_dir)["on_failure"]
+    with RunStore(run_dir) as store, RunLog(run_dir, command) as log:
         return _judge(
-            run_dir, manifest, scorer, logged, on_failure=policy, command=command, started=started, log=log
+            run_dir,
+            manifest,
+            store.lines,
+            scorer,
+            LoggedProgress(progress, log),
+            on_failure=on_failure,
+            command=command,
+            started=started,
+            log=log,
         )
 
 
@@ -188,7 +223,7 @@ def _run_dir(out: Path, plan: Plan, identity: Mapping[str, Any]) -> Path:
 
     Raises InputError where it holds another run or cannot be a folder.
     """
-    run_dir = out if (out / MANIFEST_NAME).is_file() else out / run_name(plan, identity)
+    run_dir = out if (out / MANIFEST_NAME).is_file() else out / run_name(plan.configuration(identity))
     if (run_dir / MANIFEST_NAME).is_file():
         check_same_configuration(run_dir, plan.configuration(identity))
     nearest = next((folder for folder in (run_dir, *run_dir.parents) if folder.exists()), None)
@@ -210,6 +245,7 @@ def _open_manifest(run: Prepared) -> dict[str, Any]:
         command=run.options.command,
         batch_size=run.batch_size,
         options=run.options.resolved(),
+        engine=str(run.options.engine),
     )
     with writing_to(run.run_dir):
         write_manifest(run.run_dir, manifest)
@@ -219,6 +255,7 @@ def _open_manifest(run: Prepared) -> dict[str, Any]:
 def _judge(
     run_dir: Path,
     manifest: Mapping[str, Any],
+    lines: Sequence[Sample],
     scorer: Scorer | None,
     progress: Progress,
     *,
@@ -234,8 +271,8 @@ def _judge(
     """
     from harness.grid import write_grid
     from harness.report import write_report
+    from harness.run_view import RunView
 
-    lines = read_ledger(run_dir)
     samples = planned_samples(manifest, lines)
     seconds: dict[str, float] = {}
     scored = None
@@ -264,9 +301,10 @@ def _judge(
     with writing_to(run_dir):
         write_summary(run_dir, summary)
     with progress.stage("grid and report", 2) as advance:
-        write_grid(run_dir)
+        view = RunView.load(run_dir, manifest, samples)
+        write_grid(run_dir, run=view)
         advance(1)
-        write_report(run_dir)
+        write_report(run_dir, view)
         advance(1)
     return summary
 

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from harness.atomic import write_atomic
+from harness.atomic import write_atomic, writing_to
 from harness.grid import failure_label
 from harness.metrics.clip_score import CLIP_SCORES
 from harness.metrics.geneval import GENEVAL_METRICS
@@ -27,7 +27,6 @@ from harness.metrics.scenes import SCENES_METRICS
 from harness.metrics.written_text import WRITTEN_TEXT_METRICS
 from harness.plots import axis_svg, interval_svg, make_axis
 from harness.run_view import RunView, spread
-from harness.store import writing_to
 from harness.types import FAILURES, Sample, Score
 
 THUMBNAIL_SIDE = 256
@@ -97,13 +96,15 @@ class CategoryTable:
     rows: tuple[CategoryRow, ...]
 
 
-def write_report(run_dir: Path) -> Path:
+def write_report(run_dir: Path, run: RunView | None = None) -> Path:
     """Writes `run_dir/report.html` from what is in the run folder and returns its path.
+
+    `run` is the folder's content where it was read already.
 
     Up to 600 pictures are shown, spread evenly over the categories, in thumbnails of at most 256 pixels and
     12 MB together. Raises InputError where `run_dir` is no run folder or the page cannot be written.
     """
-    page = render_report(RunView.load(run_dir))
+    page = render_report(RunView.load(run_dir) if run is None else run)
     target = run_dir / "report.html"
     with writing_to(run_dir):
         write_atomic(target, page.encode("utf-8", errors="replace"))

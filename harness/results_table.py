@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.summary import TRUNCATED
 from harness.types import FAILURES
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ def print_summary(summary: Mapping[str, Any], run_dir: str) -> None:
         print(f"  {failure['status']} {failure['prompt_id']}/{failure['index']}: {failure['reason']}")
     if summary["truncated_prompts"]:
         print(f"{len(summary['truncated_prompts'])} prompts were cut short by the model")
+    for note, count in summary["sample_notes"].items():
+        if not note.startswith(TRUNCATED):
+            print(f"{count} pictures: {note}")
     if summary["scores"]:
         _print_scores(summary["scores"])
     for metric, reason in summary["skipped"]:

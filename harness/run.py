@@ -59,7 +59,11 @@ MetricsFlag = Annotated[
     typer.Option("--metrics", help="Names with commas between; default: all that can be computed."),
 ]
 ReferenceFlag = Annotated[
-    str | None, typer.Option("--reference", help="Real pictures to compare with: scenes, or a folder.")
+    str | None,
+    typer.Option(
+        "--reference",
+        help="Real pictures: scenes, a folder, folder:PATH,size=256,crop=center, or statistics (.npz).",
+    ),
 ]
 WeightsFlag = Annotated[
     Path | None, typer.Option("--weights", help="A folder to look for weights in, first.")
@@ -132,6 +136,26 @@ def run(
     networks: WithFlag = None,
     download: DownloadFlag = False,
     offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
+    engine: Annotated[
+        str, typer.Option(help="Where to draw: local, ray, or one that a package adds.")
+    ] = "local",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Processes that draw, one a device; default: local 1, ray all there is room for."
+        ),
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="A Ray cluster that runs already, such as auto or HOST:PORT.")
+    ] = None,
+    images_to: Annotated[
+        str | None,
+        typer.Option(help="A URL (s3://, gs://, ...) for workers that share no disk to write pictures to."),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Draw only this part; `drawbench merge` puts the parts together."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
     as_json: JsonFlag = False,
 ) -> int:
@@ -139,7 +163,9 @@ def run(
 
     The same command takes up a run that was ended at any moment, and repeats nothing.
     """
+    from harness.engines.registry import EngineOptions
     from harness.options import RunOptions, ScoreOptions, collect_settings, split_names, split_networks
+    from harness.shard import parse_shard
     from harness.sweep import Axis
 
     axes = [Axis.parse(text) for text in sweep or ()]
@@ -172,6 +198,9 @@ def run(
             networks=split_networks(networks or ()),
         ),
         offline=offline,
+        engine=EngineOptions(engine, workers, ray_address, device.value),
+        shard=None if shard is None else parse_shard(shard),
+        images_to=images_to,
         command=command_line(),
     )
     if axes:

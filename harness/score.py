@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from harness.metrics.needs import judge_names, observer_names, sent_texts
 from harness.pair_scores import pair_scores
 from harness.reference import load_reference
 from harness.rows import Rows, Vectors
-from harness.score_plan import Progress, ScorePlan, choose_metrics, extractors_for
+from harness.score_plan import Progress, ScorePlan, choose_metrics, extractors_for, stage
 from harness.stats import cluster_mean_interval
 from harness.types import Sample, Score, Status
 
@@ -157,7 +157,7 @@ def look_at_pictures(
     if plan.reference is not None and against:
         needed = [builds[name] for name in against]
         reference, remarks_on_it = load_reference(
-            plan.reference, needed, device=device, progress=_stage(progress, "reference features")
+            plan.reference, needed, device=device, progress=stage(progress, "reference features")
         )
         remarks += remarks_on_it
     good = [s for s in samples if s.status == "ok"]
@@ -170,7 +170,7 @@ def look_at_pictures(
         observers,
         device=device,
         workers=extractors.setting.workers,
-        progress=_stage(progress, "picture features"),
+        progress=stage(progress, "picture features"),
     )
     scored = tuple(good[place] for place in found.kept)
     unreadable = {good[place].key: reason for place, reason in found.failed}
@@ -184,7 +184,7 @@ def look_at_pictures(
     pictures = [Item(items[i].path, sha256) for i, sha256 in zip(found.kept, found.sha256, strict=True)]
 
     def judge(name: str, texts: Sequence[str]) -> Vectors:
-        tell = _stage(progress, f"pairs for {name}")
+        tell = stage(progress, f"pairs for {name}")
         return pair_scores(pictures, texts, judges[name], device=device, progress=tell)
 
     inputs = replace(inputs, observations=found.observations, judge=judge)
@@ -194,13 +194,6 @@ def look_at_pictures(
 def seven_digits(value: float) -> float:
     """The number with seven significant digits: what is computed beyond them depends on the machine."""
     return float(f"{value:.7g}")
-
-
-def _stage(progress: Progress | None, stage: str) -> Callable[[int, int], None] | None:
-    if progress is None:
-        return None
-    tell = progress
-    return lambda done, total: tell(stage, done, total)
 
 
 def _failure(sample: Sample, unreadable: Mapping[str, str]) -> FailedImage:
@@ -238,16 +231,17 @@ def _inputs(
         identities=identities,
         embed=embed,
         reference=reference,
-        file_type=_file_type(scored),
+        file_type=file_type(s.path or "" for s in scored),
         seed=seed,
         metas=[prompts[s.prompt_id].meta for s in scored],
         bench_texts=[prompt.text for prompt in prompts.values()],
     )
 
 
-def _file_type(scored: Sequence[Sample]) -> str:
+def file_type(paths: Iterable[str]) -> str:
+    """How pictures are stored, by their suffixes: "png", or "jpeg+png" where there are several kinds."""
     same = {"jpg": "jpeg", "tif": "tiff"}
-    suffixes = {Path(s.path or "").suffix.lower().removeprefix(".") for s in scored}
+    suffixes = {Path(path).suffix.lower().removeprefix(".") for path in paths}
     return "+".join(sorted(same.get(suffix, suffix) for suffix in suffixes)) or "none"
 
 
@@ -261,27 +255,32 @@ def _score_set(
 ) -> None:
     """Adds a whole-set metric's score and remarks, or the reason why it has none."""
     try:
-        estimate = metric.whole_set(inputs)
+        score, remarks = set_score(metric, inputs)
     except ValueError as error:
         skipped.append((metric.name, str(error)))
         return
-    notes += estimate.notes
+    notes += remarks
     if failed:
         notes.append(
             f"{metric.name}: {len(failed)} failed samples are not in it, and it cannot be bounded for them"
         )
-    scores.append(
-        Score(
-            metric=metric.name,
-            value=seven_digits(estimate.value),
-            low=seven_digits(estimate.interval.low),
-            high=seven_digits(estimate.interval.high),
-            n=int(inputs.clusters.size),
-            identity=metric.identity(inputs),
-            direction=metric.direction,
-            method=estimate.interval.method,
-        )
+    scores.append(score)
+
+
+def set_score(metric: SetMetric, inputs: Inputs) -> tuple[Score, tuple[str, ...]]:
+    """A whole-set metric's score, and remarks that belong beside it. Raises ValueError where it has none."""
+    estimate = metric.whole_set(inputs)
+    score = Score(
+        metric=metric.name,
+        value=seven_digits(estimate.value),
+        low=seven_digits(estimate.interval.low),
+        high=seven_digits(estimate.interval.high),
+        n=int(inputs.clusters.size),
+        identity=metric.identity(inputs),
+        direction=metric.direction,
+        method=estimate.interval.method,
     )
+    return score, estimate.notes
 
 
 def _mean_scores(

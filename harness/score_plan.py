@@ -14,11 +14,11 @@ from harness.extractors.base import DEFAULT_CLIP, DEFAULT_DETECTOR, DEFAULT_PICK
 from harness.metrics import AnyMetric, built_in, find_metric
 from harness.metrics.base import ChosenWhereSuited, Selective
 from harness.metrics.needs import needed_extractors
-from harness.reference import ReferenceSource, reference_files
+from harness.reference import ReferenceSource, check_reference, reference_lacks
 from harness.weights import WeightsPolicy
 
 Progress = Callable[[str, int, int], None]
-_FRECHET_CHOICES = ("fid", "fid_legacy_pytorch", "fd_effnet_lite0")
+FRECHET_CHOICES = ("fid", "fid_legacy_pytorch", "fd_effnet_lite0")
 _ALIGNMENT_CHOICES = ("clip_score", "align_conse")
 _CAVEATS = {
     "align_conse": " and is not comparable with it (it sees the objects, hardly colour, number or place)",
@@ -76,8 +76,8 @@ def choose_metrics(
     pictures.
     """
     extractors = extractors or extractors_for(plan)
-    if plan.reference is not None and plan.reference.kind == "folder":
-        reference_files(plan.reference)
+    if plan.reference is not None:
+        check_reference(plan.reference)
     if plan.metrics is not None:
         metrics = tuple(find_metric(name) for name in dict.fromkeys(plan.metrics))
         for metric in metrics:
@@ -86,14 +86,14 @@ def choose_metrics(
     chosen: list[AnyMetric] = []
     notes: list[str] = []
     skipped: list[tuple[str, str]] = []
-    wanted = [_ALIGNMENT_CHOICES, *([_FRECHET_CHOICES] if plan.reference else [])]
+    wanted = [_ALIGNMENT_CHOICES, *([FRECHET_CHOICES] if plan.reference else [])]
     if plan.reference is None:
-        skipped.append((_FRECHET_CHOICES[0], "no reference pictures; give --reference FOLDER or scenes"))
+        skipped.append((FRECHET_CHOICES[0], "no reference pictures; give --reference FOLDER or scenes"))
     for choices in wanted:
         lacks: dict[str, str] = {}
         for name in choices:
             metric = find_metric(name)
-            problem = _missing(metric, extractors)
+            problem = reference_lacks(plan.reference, metric) or _missing(metric, extractors)
             if problem is None:
                 chosen.append(metric)
                 if lacks:
@@ -119,6 +119,14 @@ def choose_metrics(
 def extractors_for(plan: ScorePlan, progress: Progress | None = None) -> Extractors:
     """The extractors that `score_samples` uses for a plan; none is loaded yet."""
     return Extractors(_setting(plan, progress))
+
+
+def stage(progress: Progress | None, stage: str) -> Callable[[int, int], None] | None:
+    """Tells `progress` under that stage's name how far it is: a function of (done, total)."""
+    if progress is None:
+        return None
+    tell = progress
+    return lambda done, total: tell(stage, done, total)
 
 
 def _setting(plan: ScorePlan, progress: Progress | None = None) -> Setting:
@@ -155,11 +163,11 @@ def _require(
 ) -> None:
     if metric.needs_reference and plan.reference is None:
         raise InputError(f"metric {metric.name} needs reference pictures; give --reference FOLDER or scenes")
-    if unsuited := _unsuited(metric, prompts):
+    if unsuited := _unsuited(metric, prompts) or reference_lacks(plan.reference, metric):
         raise InputError(f"metric {metric.name} cannot be computed: {unsuited}")
     problem = _missing(metric, extractors)
     if problem is None:
         return
-    choices = next((c for c in (_FRECHET_CHOICES, _ALIGNMENT_CHOICES) if metric.name in c), ())
+    choices = next((c for c in (FRECHET_CHOICES, _ALIGNMENT_CHOICES) if metric.name in c), ())
     hint = f"; or use its stand-in {choices[-1]}" if choices and choices[-1] != metric.name else ""
     raise InputError(f"metric {metric.name} cannot be computed: {problem}{hint}")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drawbench.types import Prompt, Reference
+from harness.atomic import writing_to
 from harness.options import ScoreOptions
 from harness.progress import Progress, StageCalls
-from harness.store import writing_to
 from harness.types import Sample
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from drawbench.errors import InputError
 from harness.atomic import write_atomic
 from harness.generate import OnFailure
 from harness.ledger import count_statuses, latest
-from harness.manifest import now, to_json
+from harness.manifest import manifest_shard, now, to_json
+from harness.plan import in_shard
 from harness.types import Sample, Score
 
 SUMMARY_NAME = "summary.json"
@@ -26,12 +27,12 @@ FAILURES_SHOWN = 100
 def planned_samples(manifest: Mapping[str, Any], lines: Sequence[Sample]) -> list[Sample]:
     """The last ledger line of each planned sample, in the plan's order; those not yet made are left out."""
     found = latest(lines)
-    places = [
+    places = (
         (entry["id"], index)
         for entry in manifest["bench"]["prompts"]
         for index in range(manifest["samples_per_prompt"])
-    ]
-    return [found[place] for place in places if place in found]
+    )
+    return [found[place] for place in in_shard(places, manifest_shard(manifest)) if place in found]
 
 
 def build_summary(

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from drawbench.errors import InputError
-from harness.atomic import write_atomic
+from harness.atomic import write_atomic, writing_to
 from harness.manifest import to_json
 from harness.options import RunOptions, setting_value
 from harness.pipeline import Prepared, execute, prepare
 from harness.progress import Progress
-from harness.store import writing_to
 from harness.types import canonical_json
 
 SCHEMA = 1

@@ -39,8 +39,27 @@ class Request:
 
     def key(self, model_identity: Mapping[str, Any]) -> str:
         """sha256 over model identity, prompt text, index, seed and settings; hexadecimal."""
-        content = [dict(model_identity), self.prompt.text, self.index, self.seed, dict(self.settings)]
-        return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+        return KeyMaker(model_identity, self.settings).key(self.prompt.text, self.index, self.seed)
+
+
+class KeyMaker:
+    """Makes the keys of many requests to one model with the same settings.
+
+    A key is sha256 over the canonical JSON of [model identity, prompt text, index, seed, settings].
+    """
+
+    def __init__(self, model_identity: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+        self._before = hashlib.sha256(f"[{canonical_json(dict(model_identity))},".encode())
+        self._after = f",{canonical_json(dict(settings))}]"
+
+    def key(self, text: str, index: int, seed: int) -> str:
+        """The key of one request; hexadecimal."""
+        digest = self._before.copy()
+        digest.update(f"{_TEXT.encode(text)},{index},{seed}{self._after}".encode())
+        return digest.hexdigest()
+
+
+_TEXT = json.JSONEncoder(ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)

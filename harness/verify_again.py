@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from drawbench.errors import InputError
 from drawbench.types import Prompt
-from harness.engines.local import LocalEngine
+from harness.engines import Job
+from harness.engines.worker import Worker
 from harness.manifest import first_difference, manifest_prompts
-from harness.models.capabilities import Loads, LooksAhead, ReadsPrompts, ResolvesSettings
-from harness.models.registry import ModelOptions, load_model
-from harness.pictures import check_picture, encode_png
+from harness.models.recipe import Recipe
+from harness.models.registry import ModelOptions
+from harness.picture_place import FolderPlace
 from harness.progress import Progress
 from harness.summary import read_summary
-from harness.types import Drawn, Failure, Model, Sample
+from harness.types import Model, Sample
 from harness.verify import Finding, finding, request_of
 
 SCORES_NAME = "scores.parquet"
@@ -71,44 +72,38 @@ def verify_redrawn(
     prompts = {prompt.id: prompt for prompt in manifest_prompts(manifest)}
     if not chosen:
         return Finding("pictures drawn again", "unchecked", 0, ("there is no picture to draw again",))
-    try:
-        model = _same_model(manifest, tuple(prompts.values()), options)
-        requests = [request_of(sample, prompts[sample.prompt_id], manifest) for sample in chosen]
-        if isinstance(model, LooksAhead):
-            model.look_ahead(requests)
-        if isinstance(model, Loads):
-            model.load()
-    except InputError as error:
-        return Finding("pictures drawn again", "unchecked", len(chosen), (str(error),))
+    requests = [request_of(sample, prompts[sample.prompt_id], manifest) for sample in chosen]
     problems = []
-    with progress.stage("drawing again", len(chosen)) as advance:
-        for sample, outcome in zip(chosen, LocalEngine().carry_out(model, requests, 1), strict=True):
-            why = _difference(outcome.result, sample)
-            if why:
-                problems.append(f"{sample.path}: {why}")
-            advance(1)
+    with TemporaryDirectory() as folder:
+        place = FolderPlace(Path(folder))
+        place.make()
+        try:
+            model = _same_model(manifest, tuple(prompts.values()), options)
+            worker = Worker(model, Job(manifest["model"]["identity"], None, place))
+            worker.load(requests)
+        except InputError as error:
+            return Finding("pictures drawn again", "unchecked", len(chosen), (str(error),))
+        with progress.stage("drawing again", len(chosen)) as advance:
+            for sample, request in zip(chosen, requests, strict=True):
+                (outcome,) = worker.answer([request])
+                if outcome.status != "ok":
+                    problems.append(f"{sample.path}: drawn again it is a failure: {outcome.reason}")
+                elif outcome.sha256 != sample.sha256:
+                    problems.append(f"{sample.path}: drawn again it is another picture")
+                advance(1)
     return finding("pictures drawn again", len(chosen), problems)
 
 
 def _same_model(manifest: Mapping[str, Any], prompts: Sequence[Prompt], options: ModelOptions) -> Model:
     """The manifest's model. Raises InputError where it cannot be had or is not the one of the run."""
-    model = load_model(manifest["model"]["spec"], options)
-    if isinstance(model, ResolvesSettings):
-        model.resolve_settings(dict(manifest["settings"]))
-    if isinstance(model, ReadsPrompts):
-        model.read_prompts(prompts)
-    difference = first_difference(dict(manifest["model"]["identity"]), dict(model.identity()))
+    given = manifest.get("options", {}).get("settings", manifest["settings"])
+    recipe = Recipe(manifest["model"]["spec"], options, given)
+    model, settings = recipe.begin()
+    recipe.read(model, prompts)
+    now = {"identity": dict(model.identity()), "settings": dict(settings)}
+    then = {"identity": dict(manifest["model"]["identity"]), "settings": dict(manifest["settings"])}
+    difference = first_difference(then, now)
     if difference:
         field, there, here = difference
         raise InputError(f"the model is another one here: {field} is {here!r}, in the run {there!r}")
     return model
-
-
-def _difference(result: object, sample: Sample) -> str | None:
-    picture = result.picture if isinstance(result, Drawn) else result
-    checked = picture if isinstance(picture, Failure) else check_picture(picture)
-    if isinstance(checked, Failure):
-        return f"drawn again it is a failure: {checked.reason}"
-    if hashlib.sha256(encode_png(checked)).hexdigest() != sample.sha256:
-        return "drawn again it is another picture"
-    return None

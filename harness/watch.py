@@ -59,7 +59,7 @@ class Watched:
         whole = data.rfind(b"\n") + 1
         for line in data[:whole].splitlines():
             try:
-                sample = from_line(line)
+                sample = from_line(line.decode("ascii"))
             except ValueError:
                 continue  # the run itself will say which line is damaged
             self._status[(sample.prompt_id, sample.index)] = sample.status

@@ -12,15 +12,14 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from drawbench.errors import InputError
-from harness.extractors.effnet import POOLED
 from harness.metrics.alignment import AlignConse
 from harness.metrics.base import Estimate, Inputs, Metric, PerImageMetric, ReferenceFeatures, SetMetric
 from harness.metrics.clip_score import CLIP_SCORES
-from harness.metrics.distance import FrechetMetric
 from harness.metrics.geneval import GENEVAL_METRICS
 from harness.metrics.pick_score import PickScore
 from harness.metrics.r_precision import ClipRPrecision
 from harness.metrics.scenes import SCENES_METRICS
+from harness.metrics.set_metrics import SET_METRICS
 from harness.metrics.vqa_score import VqaScore
 from harness.metrics.written_text import WRITTEN_TEXT_METRICS
 
@@ -94,9 +93,7 @@ def _builtin() -> dict[str, AnyMetric]:
         PickScore(),
         VqaScore(),
         AlignConse(),
-        FrechetMetric("fid", "inception"),
-        FrechetMetric("fid_legacy_pytorch", "inception_pytorch"),
-        FrechetMetric("fd_effnet_lite0", "effnet_lite0", (POOLED.start, POOLED.stop)),
+        *SET_METRICS,
         *SCENES_METRICS,
         *GENEVAL_METRICS,
         *WRITTEN_TEXT_METRICS,

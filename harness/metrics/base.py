@@ -20,8 +20,9 @@ from harness.types import Direction
 class ReferenceFeatures:
     """Features of the reference pictures: extractor name -> (n, dim). `identity` names the pictures.
 
-    `moments` maps an extractor's name to the sums over all its columns, where they are known already; a
-    reference that is statistics alone has them and no `features`.
+    `n` is how many they are, 0 where another tool's statistics do not say. `moments` maps an extractor's
+    name to the sums over all its columns, where they are known already; a reference that is statistics alone
+    has them and no `features`, or the features of a sample of the n pictures.
     """
 
     identity: str
@@ -193,6 +194,17 @@ class OfSubsets(Protocol):
 
     def of_subsets(self, inputs: Inputs) -> Callable[[Places], float]:
         """A function from places of pictures (rising) to the value over them, as `whole_set` has it."""
+        ...
+
+
+@runtime_checkable
+class ReferenceRows(Protocol):
+    """A metric that says whether it reads the reference's features picture by picture, so that sums over
+    them do not serve it."""
+
+    @property
+    def needs_reference_rows(self) -> bool:
+        """Whether it does."""
         ...
 
 

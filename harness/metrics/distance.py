@@ -1,4 +1,4 @@
-"""Fréchet distances as metrics: FID and its stand-in on other features."""
+"""Fréchet distances as metrics: FID under its protocols, and the same distance on other features."""
 
 from __future__ import annotations
 
@@ -7,44 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drawbench.errors import InputError
-from harness.metrics.base import Estimate, Inputs, ReferenceFeatures
+from harness.metrics.base import Estimate, Inputs
 from harness.metrics.frechet import Generated, Reference, jackknife_interval
+from harness.metrics.sides import OnFeatures
+from harness.moments import Moments
 from harness.rows import Places
-from harness.types import Direction
 
 
-@dataclass(frozen=True)
-class FrechetMetric:
+@dataclass(frozen=True, kw_only=True)
+class FrechetMetric(OnFeatures):
     """Fréchet distance between the pictures' features and those of the reference pictures.
 
-    `columns` (start, stop) cuts the part of the extractor's vector that is compared, None takes it all.
-    Lower is better; 0 is the least.
+    The reference may be statistics only. Lower is better; 0 is the least.
     """
 
-    name: str
-    extractor: str
-    columns: tuple[int, int] | None = None
-    direction: Direction = "lower"
-    text_extractors: tuple[str, ...] = ()
-    needs_reference: bool = True
-    bounds: tuple[float, float] | None = None
-
-    @property
-    def image_extractors(self) -> tuple[str, ...]:
-        """The one extractor that is needed."""
-        return (self.extractor,)
-
-    def identity(self, inputs: Inputs) -> str:
-        """`name[extractor|reference|ref_n=..|file type]`."""
-        reference = _reference(inputs, self.name)
-        parts = (
-            inputs.identities[self.extractor],
-            reference.identity,
-            f"ref_n={reference.n}",
-            inputs.file_type,
-        )
-        return f"{self.name}[{'|'.join(parts)}]"
+    summary: str = "Fréchet distance between the pictures' features and those of the reference pictures."
+    needs_reference_rows: bool = False
 
     def whole_set(self, inputs: Inputs) -> Estimate:
         """The distance and its jackknife interval. Raises ValueError below 2 pictures on either side."""
@@ -66,15 +44,15 @@ class FrechetMetric:
         return lambda places: generated.distance(np.setdiff1d(everything, places))
 
     def _sides(self, inputs: Inputs) -> tuple[Generated, Reference]:
-        reference = _reference(inputs, self.name)
-        part = slice(*(self.columns or (None, None)))
-        real = Reference.of(np.asarray(reference.features[self.extractor])[:, part])
-        return Generated(np.asarray(inputs.features[self.extractor])[:, part], real), real
+        real = self.fitted(inputs)
+        return Generated(self.generated_rows(inputs), real), real
 
-
-def _reference(inputs: Inputs, name: str) -> ReferenceFeatures:
-    if inputs.reference is None:
-        raise InputError(
-            f"metric {name} needs reference pictures; give --reference FOLDER or --reference scenes"
-        )
-    return inputs.reference
+    def fitted(self, inputs: Inputs) -> Reference:
+        """The reference's Gaussian, from its sums where known. Raises ValueError below 2 pictures."""
+        moments = self.reference(inputs).moments.get(self.extractor)
+        if moments is None:
+            return Reference.of(self.reference_rows(inputs))
+        if self.part is not None:
+            cut = slice(*self.part)
+            moments = Moments(moments.n, moments.total[cut], moments.outer[cut, cut])
+        return Reference.from_moments(moments)

@@ -1,90 +1,142 @@
 """The Fréchet distance between two sets of features (Heusel et al. 2017), all in fp64.
 
 With N(m, C) fitted to each set,
-    d^2 = |m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1 C2)^(1/2)),
-and the last trace is the sum of the square roots of the eigenvalues of C1^(1/2) C2 C1^(1/2). That matrix is
-symmetric and positive semi-definite, so a symmetric eigen-decomposition gives real values whatever the rank,
-where a general matrix square root gives complex ones, NaN or an error.
+    d^2 = |m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1 C2)^(1/2)).
+With any F such that C2 = F F', the last trace is the sum of the square roots of the eigenvalues of F' C1 F,
+which is symmetric and positive semi-definite: a symmetric eigen-decomposition gives real values whatever the
+rank, where a general matrix square root gives complex ones, NaN or an error, and takes many times as long.
+F is Cholesky's factor, or an eigen-factor where the rank is short, or the m centred vectors themselves below
+m = d.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dsygst
 
+from harness.metrics.jackknife import Deal, leave_out_interval, no_interval
 from harness.moments import Matrix, Moments
-from harness.stats import Interval, t_quantile
+from harness.rows import Rows, as_rows, chunks, subset
+from harness.stats import Interval
+
+GIVEN = "given the reference"
 
 
 def frechet_distance(mean1: Matrix, covariance1: Matrix, mean2: Matrix, covariance2: Matrix) -> float:
     """d^2 between N(mean1, covariance1) and N(mean2, covariance2); means (d,), covariances (d, d).
 
-    At least 0. Rank-deficient covariances are fine.
+    At least 0. Rank-deficient covariances are fine. Raises ValueError for values that are not finite.
     """
-    root = symmetric_sqrt(covariance1)
-    difference = mean1 - mean2
-    traces = float(np.trace(covariance1) + np.trace(covariance2))
-    return max(0.0, float(difference @ difference) + traces - 2 * _sqrt_trace(root @ covariance2 @ root))
+    if not all(np.isfinite(part).all() for part in (mean1, covariance1, mean2, covariance2)):
+        raise ValueError("means or covariances hold NaN or infinity")
+    return distance_to(Reference(0, mean2, covariance2), mean1, covariance1)
 
 
-def frechet_from_features(features1: NDArray[Any], features2: NDArray[Any]) -> float:
+def distance_to(reference: Reference, mean: Matrix, covariance: Matrix) -> float:
+    """d^2 of N(mean, covariance) to a reference, whose factor is made once. At least 0."""
+    root = reference.factor
+    if root.shape[0] == root.shape[1] and not np.triu(root, 1).any():
+        inner, _ = dsygst(covariance, root, itype=2, lower=1)  # root' covariance root, at half the work
+    else:
+        inner = root.T @ covariance @ root
+    gap = mean - reference.mean
+    traces = float(np.trace(covariance) + np.trace(reference.covariance))
+    return max(0.0, float(gap @ gap) + traces - 2 * root_trace(inner))
+
+
+def frechet_from_features(features1: NDArray[Any] | Rows, features2: NDArray[Any] | Rows) -> float:
     """d^2 between the Gaussians fitted to features (n1, d) and (n2, d). At least 2 rows each."""
     return Generated(features1, Reference.of(features2)).distance()
 
 
-def symmetric_sqrt(matrix: Matrix) -> Matrix:
-    """The positive semi-definite square root of a positive semi-definite matrix (d, d)."""
-    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
-    root: Matrix = (vectors * np.sqrt(_clipped(values))) @ vectors.T
-    return root
+def factor(covariance: Matrix) -> Matrix:
+    """F (d, r) with F F' = `covariance` (d, d), positive semi-definite of rank r at most d.
+
+    Cholesky's factor where there is one, else an eigen-factor without the directions that are 0 but for
+    rounding.
+    """
+    root = _cholesky(covariance)
+    if root is not None:
+        return root
+    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+    kept = values > _floor(values)
+    kept[-1] = True  # one column at least, of zeros for a covariance of 0
+    return np.asarray(vectors[:, kept] * np.sqrt(np.maximum(values[kept], 0.0)), dtype=np.float64)
 
 
-@dataclass(frozen=True)
+def root_trace(matrix: Matrix) -> float:
+    """Trace of the square root of a positive semi-definite matrix (r, r), of which the lower half is read."""
+    values = np.linalg.eigvalsh(matrix)
+    return float(np.sqrt(values[values > _floor(values)]).sum())
+
+
+def _cholesky(covariance: Matrix) -> Matrix | None:
+    try:
+        return np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return None
+
+
+@dataclass(frozen=True, eq=False)
 class Reference:
     """The fixed side of a distance: mean (d,) and covariance (d, d) of n reference vectors."""
 
     n: int
     mean: Matrix
     covariance: Matrix
+    _vectors: Matrix | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, features: NDArray[Any]) -> Reference:
-        """Fitted to features (n, d), n >= 2."""
-        moments = Moments.of(features)
+    def of(cls, features: NDArray[Any] | Rows) -> Reference:
+        """Fitted to features (n, d), n >= 2, read in pieces."""
+        rows = as_rows(features)
+        fitted = cls.from_moments(Moments.of(rows))
+        if rows.shape[0] >= rows.shape[1]:
+            return fitted
+        centred = np.asarray(rows).astype(np.float64) - fitted.mean
+        return cls(fitted.n, fitted.mean, fitted.covariance, centred.T / np.sqrt(fitted.n - 1))
+
+    @classmethod
+    def from_moments(cls, moments: Moments) -> Reference:
+        """Fitted to sums over n >= 2 vectors. Raises ValueError below."""
         return cls(moments.n, moments.mean, moments.covariance)
+
+    @cached_property
+    def factor(self) -> Matrix:
+        """F (d, r) with F F' = covariance."""
+        return factor(self.covariance) if self._vectors is None else self._vectors
 
 
 class Generated:
     """The features (n, d) of one set, prepared so that distances of its subsets to a reference are cheap.
 
-    With A the centred features over sqrt(n - 1), C1 = A'A, and the eigenvalues of C1^(1/2) C2 C1^(1/2) other
-    than 0 are those of A C2 A', which is (n, n). Below n = d that smaller matrix is decomposed; a subset is
-    a block of it, centred anew. From n = d on, the matrix R C1 R with R = C2^(1/2) is used, (d, d), and a
-    subset's is the whole one minus a part. Both give the same number.
+    Vectors are taken from the reference's mean and mapped by its factor F (d, r). Below n = r the matrix
+    (n, n) of their products is decomposed, of which a subset is a block; from n = r on the matrix (r, r) of
+    their sums, from which a subset's part is taken away. Both hold the same eigenvalues other than 0. Rows
+    are read in pieces, and memory does not grow with n once n > r.
     """
 
-    def __init__(self, features: NDArray[Any], reference: Reference) -> None:
-        if features.ndim != 2 or features.shape[1] != reference.mean.shape[0]:
-            raise ValueError(f"features {features.shape} do not fit a reference of {reference.mean.shape}")
-        if features.shape[0] < 2:
-            raise ValueError(f"a Fréchet distance needs at least 2 pictures, got {features.shape[0]}")
-        if not np.isfinite(features).all():
-            raise ValueError("features hold NaN or infinity")
-        self.n, self.d = features.shape
-        self._reference = reference
-        self._shift = features.mean(0, dtype=np.float64)
-        self._rows: Matrix = features - self._shift
-        self._squares: Matrix = np.einsum("nd,nd->n", self._rows, self._rows)
-        self.dual = self.n < self.d
+    def __init__(self, features: NDArray[Any] | Rows, reference: Reference) -> None:
+        rows = as_rows(features)
+        if rows.shape[1] != reference.mean.shape[0]:
+            raise ValueError(f"features {rows.shape} do not fit a reference of {reference.mean.shape}")
+        if rows.shape[0] < 2:
+            raise ValueError(f"a Fréchet distance needs at least 2 pictures, got {rows.shape[0]}")
+        self.n, self.d = rows.shape
+        self._rows, self._reference = rows, reference
+        rank = reference.factor.shape[1]
+        self.dual = self.n < rank
+        self.side = min(self.n, rank)
         if self.dual:
-            self._kernel: Matrix = self._rows @ reference.covariance @ self._rows.T
-        else:
-            self._mapped: Matrix = self._rows @ symmetric_sqrt(reference.covariance)
-            self._inner: Matrix = self._mapped.T @ self._mapped
+            mapped = np.concatenate([self._wide(part) @ reference.factor for part in chunks(rows)])
+            self._products: Matrix = mapped @ mapped.T
+        self._whole = self._sums(rows)
 
     def distance(self, without: NDArray[np.intp] | None = None) -> float:
         """d^2 to the reference, of all rows or of those not in `without` (indices). At least 0.
@@ -95,20 +147,51 @@ class Generated:
         n = self.n - out.size
         if n < 2:
             raise ValueError(f"a Fréchet distance needs at least 2 pictures, got {n}")
-        mean = -self._rows[out].sum(0) / n  # the rows sum to zero
-        trace = (float(self._squares.sum() - self._squares[out].sum()) - n * float(mean @ mean)) / (n - 1)
-        if self.dual:
+        sums = self._whole if out.size == 0 else self._whole.minus(self._sums(subset(self._rows, out)))
+        mean = sums.total / n
+        trace = (sums.squares - n * float(mean @ mean)) / (n - 1)
+        if sums.inner is None:
             stay = np.setdiff1d(np.arange(self.n), out)
-            inner = self._kernel[np.ix_(stay, stay)]
-            inner = inner - inner.mean(0) - inner.mean(1)[:, None] + inner.mean()
+            block = self._products[np.ix_(stay, stay)]
+            inner = block - block.mean(0) - block.mean(1)[:, None] + block.mean()
         else:
-            gone = self._mapped[out]
-            mapped_mean = -gone.sum(0) / n
-            inner = self._inner - gone.T @ gone - n * np.outer(mapped_mean, mapped_mean)
-        difference = self._shift + mean - self._reference.mean
+            mapped = mean @ self._reference.factor
+            inner = sums.inner - n * np.outer(mapped, mapped)
         traces = trace + float(np.trace(self._reference.covariance))
-        gap = float(difference @ difference)
-        return max(0.0, float(gap + traces - 2 * _sqrt_trace(inner / (n - 1))))
+        return max(0.0, float(mean @ mean + traces - 2 * root_trace(inner / (n - 1))))
+
+    def _wide(self, part: NDArray[np.float32]) -> Matrix:
+        wide: Matrix = part - self._reference.mean
+        if not np.isfinite(wide).all():
+            raise ValueError("features hold NaN or infinity")
+        return wide
+
+    def _sums(self, rows: Rows) -> _Sums:
+        rank = self._reference.factor.shape[1]
+        total, squares = np.zeros(self.d), 0.0
+        inner = None if self.dual else np.zeros((rank, rank))
+        for part in chunks(rows):
+            wide = self._wide(part)
+            total += wide.sum(0)
+            squares += float(np.einsum("nd,nd->", wide, wide))
+            if inner is not None:
+                mapped = wide @ self._reference.factor
+                inner += mapped.T @ mapped
+        return _Sums(total, squares, inner)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Over vectors taken from the reference's mean: their sum (d,), their squares' and, mapped, (r, r)."""
+
+    total: Matrix
+    squares: float
+    inner: Matrix | None
+
+    def minus(self, other: _Sums) -> _Sums:
+        """The sums without a part."""
+        left = self.inner - other.inner if self.inner is not None and other.inner is not None else None
+        return _Sums(self.total - other.total, self.squares - other.squares, left)
 
 
 def jackknife_interval(
@@ -119,38 +202,25 @@ def jackknife_interval(
     max_groups: int | None = None,
     seed: int = 0,
 ) -> tuple[float, Interval]:
-    """d^2 and its interval by a delete-one-group jackknife over prompts, given the reference.
+    """d^2 and its interval by a delete-one-group jackknife over prompts, given the reference, cut at 0.
 
-    `clusters` (n,) numbers each row's prompt. Prompts are dealt at random (`seed`) into G groups of nearly
-    equal size, d^2 is taken without each group in turn, and value +- t(G-1) * sqrt((G-1)/G * sum of squared
-    deviations) is the interval, cut at 0. A jackknife is used because a bootstrap repeats pictures, which
-    lowers the rank of the covariance and shifts every replicate upwards. `max_groups` defaults to 50, and to
-    20 where a decomposition is large. It tells how far the value would move with other prompts and seeds
-    *at this number of pictures*; the bias from the number of pictures is not in it. In simulations it
-    covers as it should where n > d, and is up to twice as wide as needed where n < d.
+    `clusters` (n,) numbers each row's prompt. `max_groups` defaults to 50, and to 12 where a decomposition
+    is large. It tells how far the value would move with other prompts and seeds *at this number of
+    pictures*; the bias from the number of pictures is not in it. See `harness.metrics.jackknife` for why,
+    and benchmarks/coverage.py for how often it covers, below and above n = d.
     """
-    labels = np.asarray(clusters)
-    prompts = np.unique(labels)
-    limit = max_groups or (50 if min(generated.n, generated.d) <= 600 else 20)
-    groups = min(limit, prompts.size)
+    deal = Deal.of(clusters, max_groups or (50 if generated.side <= 600 else 12), seed)
     value = generated.distance()
-    if groups < 2 or generated.n < 4:
-        return value, Interval(np.nan, np.nan, "too few prompts: no interval can be estimated")
-    dealt = np.random.default_rng(seed).permutation(prompts)
-    left_out = [generated.distance(np.flatnonzero(np.isin(labels, dealt[g::groups]))) for g in range(groups)]
-    deviations = np.asarray(left_out) - np.mean(left_out)
-    error = float(np.sqrt((groups - 1) / groups * (deviations @ deviations)))
-    half = t_quantile(level, groups - 1) * error
-    method = f"{level:.0%} jackknife over {groups} groups of {prompts.size} prompts, given the reference"
-    return value, Interval(max(0.0, value - half), value + half, method)
+    if deal.groups < 2 or generated.n < 4:
+        return value, no_interval()
+    left_out = [generated.distance(deal.members(group)) for group in range(deal.groups)]
+    interval = leave_out_interval(
+        value, left_out, deal.prompts, given=GIVEN, level=level, bounds=(0.0, np.inf)
+    )
+    return value, interval
 
 
-def _sqrt_trace(matrix: Matrix) -> float:
-    """Trace of the square root of a positive semi-definite matrix (d, d)."""
-    return float(np.sqrt(_clipped(np.linalg.eigvalsh((matrix + matrix.T) / 2))).sum())
-
-
-def _clipped(eigenvalues: NDArray[np.floating[Any]]) -> Matrix:
-    """Eigenvalues that are 0 but for rounding set to 0, as their square roots would add up to an error."""
-    floor = 4 * np.finfo(np.float64).eps * float(np.max(np.abs(eigenvalues), initial=0.0))
-    return np.where(eigenvalues > floor, eigenvalues, 0.0).astype(np.float64)
+def _floor(eigenvalues: NDArray[np.floating[Any]]) -> float:
+    """Below it an eigenvalue is 0 but for rounding; the square roots of such would add up to an error."""
+    largest = float(np.max(np.abs(eigenvalues), initial=0.0))
+    return eigenvalues.size * float(np.finfo(np.float64).eps) * largest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -95,14 +94,18 @@ GENEVAL_METRICS: tuple[GenevalAccuracy, GenevalOverall] = (
 def mean_of_tasks(
     values: NDArray[np.float64], tags: NDArray[np.str_], clusters: NDArray[np.intp], level: float = 0.95
 ) -> tuple[float, Interval]:
-    """Mean over tasks of their means, and its interval; values (0..1), tags and clusters are (n,).
+    """Mean over tasks of their means, and its interval; values, tags and clusters are (n,).
 
-    The tasks are independent, so their intervals' arms are added in squares, the lower ones and the upper
-    ones apart (Zou & Donner 2008): a task that is all right or all wrong keeps its share of doubt.
+    Each task has its own interval, clustered by prompt; tasks are independent, so the distances from the
+    means to their ends add up in squares (Zou & Donner 2008, MOVER). With a task of one prompt nothing can
+    be estimated, and the interval is 0..1.
     """
     means, below, above = [], [], []
     for tag in dict.fromkeys(tags.tolist()):
         chosen = tags == tag
+        if len(np.unique(clusters[chosen])) < 2:
+            value = float(np.mean([values[tags == other].mean() for other in dict.fromkeys(tags.tolist())]))
+            return value, Interval(0.0, 1.0, "a task with one prompt only: no interval can be estimated")
         mean, interval = cluster_mean_interval(
             values[chosen], clusters[chosen], level=level, bounds=(0.0, 1.0)
         )
@@ -110,8 +113,10 @@ def mean_of_tasks(
         below.append(mean - interval.low)
         above.append(interval.high - mean)
     tasks, value = len(means), float(np.mean(means))
-    method = f"{level:.0%} cluster-robust Wilson over prompts in each of {tasks} tasks, put together"
-    return value, Interval(value - math.hypot(*below) / tasks, value + math.hypot(*above) / tasks, method)
+    low = value - float(np.linalg.norm(below)) / tasks
+    high = value + float(np.linalg.norm(above)) / tasks
+    method = f"{level:.0%} MOVER over {tasks} tasks, each {interval.method}"
+    return value, Interval(max(low, 0.0), min(high, 1.0), method)
 
 
 def _seen(inputs: Inputs) -> list[list[Seen]]:

@@ -17,6 +17,7 @@ from harness.types import Request
 _TRIANGLE = 1.0 - np.abs(np.arange(256) - 127.5) / 63.75
 DEFAULTS: Mapping[str, Any] = {"size": 64, "guidance_scale": 1.0, "delay": 0.0}
 LARGEST = 4096
+BATCH_PIXELS = 2**22
 
 
 class DummyModel:
@@ -45,6 +46,10 @@ class DummyModel:
 
     def estimate_seconds(self, settings: Mapping[str, Any]) -> float:
         return 2e-4 + float(settings["delay"])
+
+    def suggested_batch_size(self, settings: Mapping[str, Any]) -> int:
+        """As many as make a few million pixels, so that the disk is waited for once for many pictures."""
+        return 1 if settings["delay"] else max(1, min(256, BATCH_PIXELS // settings["size"] ** 2))
 
     def generate(self, requests: Sequence[Request]) -> list[NDArray[np.uint8]]:
         return [self._draw(request) for request in requests]

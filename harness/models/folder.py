@@ -13,11 +13,11 @@ from typing import Any
 
 from drawbench.errors import InputError
 from drawbench.types import Prompt
-from harness.decode import PictureError, RgbImage, decode_rgb
+from harness.decode import PictureError, RgbImage, conversions, decode_rgb
 from harness.models.folder_layouts import LAYOUTS, USUAL_NAMES
 from harness.models.registry import ModelOptions
 from harness.models.settings import fill_settings
-from harness.types import Failure, Request
+from harness.types import Drawn, Failure, Request
 
 
 class FolderModel:
@@ -62,15 +62,17 @@ class FolderModel:
     def estimate_seconds(self, settings: Mapping[str, Any]) -> float:
         return 0.05
 
-    def generate(self, requests: Sequence[Request]) -> list[RgbImage | Failure]:
+    def generate(self, requests: Sequence[Request]) -> list[RgbImage | Drawn | Failure]:
         return [self._read(request) for request in requests]
 
-    def _read(self, request: Request) -> RgbImage | Failure:
+    def _read(self, request: Request) -> RgbImage | Drawn | Failure:
         path = self._files.get((request.prompt.id, request.index))
         if path is None:
             return Failure("error", f"no picture of prompt {request.prompt.id}, index {request.index}")
         try:
-            return decode_rgb(path.read_bytes())
+            notes = tuple(f"converted {how}" for how in conversions(path))
+            picture = decode_rgb(path.read_bytes())
+            return Drawn(picture, notes) if notes else picture
         except PictureError as error:
             return Failure("error", f"{path.name}: {error}")
         except OSError as error:

@@ -5,8 +5,9 @@ one, `needs` which metrics need what, `bundle` makes a folder for a machine with
 searched, read or fetched at import.
 """
 
-from harness.weights.download import reachable
+from harness.weights.download import reachable, told_offline
 from harness.weights.hashes import file_sha256
+from harness.weights.places import hub_snapshots
 from harness.weights.search import (
     AssetStatus,
     FoundWeights,
@@ -26,9 +27,11 @@ __all__ = [
     "asset",
     "file_sha256",
     "find",
+    "hub_snapshots",
     "locate",
     "looked_in",
     "missing_message",
     "reachable",
     "status",
+    "told_offline",
 ]

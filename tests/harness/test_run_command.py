@@ -204,7 +204,7 @@ def test_a_run_leaves_its_folder_and_a_table(capsys: Output) -> None:
     folder = run_folder()
     assert out == f"3 planned = 3 ok (on failure: count)\nrun folder: {folder}\n"
     assert "drawing: 0 of 3" in err
-    names = {path.name for path in folder.iterdir()} - {".lock"}
+    names = {path.name for path in folder.iterdir()} - {".lock", ".checked"}
     assert names == {"manifest.json", "ledger.jsonl", "images", "summary.json", "grid.png", "report.html"}
     assert sorted(str(p.relative_to(folder)) for p in folder.rglob("images/*/*")) == [
         "images/p-0000/0.png",

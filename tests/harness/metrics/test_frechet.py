@@ -8,15 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import linalg
 
+from harness import moments
+from harness.metrics import frechet
 from harness.metrics.frechet import (
     Generated,
-    Moments,
     Reference,
+    factor,
     frechet_distance,
     frechet_from_features,
     jackknife_interval,
-    symmetric_sqrt,
 )
+from harness.moments import Moments
+from harness.rows import LazyRows, chunks
 
 _SEEDS = st.integers(0, 2**32 - 1)
 
@@ -185,12 +188,111 @@ def test_bad_features_are_refused() -> None:
         Moments.of(np.array([[0.0, np.nan]]))
     with pytest.raises(ValueError, match="NaN"):
         Generated(np.full((3, 4), np.inf), reference)
+    with pytest.raises(ValueError, match="NaN"):
+        frechet_distance(np.full(2, np.nan), np.eye(2), np.zeros(2), np.eye(2))
     with pytest.raises(ValueError, match="at least 2"):
         Moments.of(_features(1, 1, 4)).covariance  # noqa: B018 - the property itself must refuse
 
 
-def test_square_root_squared_is_the_matrix() -> None:
-    covariance = Moments.of(_features(1, 9, 20)).covariance
-    root = symmetric_sqrt(covariance)
-    np.testing.assert_allclose(root @ root, covariance, atol=1e-10)
-    np.testing.assert_allclose(root, root.T, atol=1e-12)
+def test_diagonal_covariances_to_eight_digits() -> None:
+    rng = np.random.default_rng(0)
+    a, b, gap = rng.random(50), rng.random(50), rng.normal(size=50)
+    expected = float(gap @ gap + ((np.sqrt(a) - np.sqrt(b)) ** 2).sum())
+    assert frechet_distance(np.zeros(50), np.diag(a), gap, np.diag(b)) == pytest.approx(expected, rel=1e-8)
+
+
+def test_agrees_with_pytorch_fids_own_distance() -> None:
+    fid_score = pytest.importorskip("pytorch_fid.fid_score")
+    a, b = Moments.of(_features(3, 80, 12)), Moments.of(_features(4, 70, 12))
+    try:
+        expected = fid_score.calculate_frechet_distance(a.mean, a.covariance, b.mean, b.covariance)
+    except TypeError:
+        pytest.skip("this SciPy has no sqrtm(disp=), which pytorch-fid calls")
+    found = frechet_distance(a.mean, a.covariance, b.mean, b.covariance)
+    assert found == pytest.approx(float(expected), rel=1e-8)
+
+
+def test_agrees_with_torch_fidelitys_own_distance() -> None:
+    theirs = pytest.importorskip("torch_fidelity.metric_fid")
+    x, y = _features(3, 80, 12).astype(np.float64), _features(4, 70, 12).astype(np.float64)
+    stats = [{"mu": z.mean(0), "sigma": np.cov(z, rowvar=False)} for z in (x, y)]
+    expected = theirs.fid_statistics_to_metric(*stats, verbose=False)["frechet_inception_distance"]
+    assert frechet_from_features(x, y) == pytest.approx(expected, rel=1e-8)
+
+
+def test_agrees_with_torchmetrics_distance_from_its_sums() -> None:
+    torch = pytest.importorskip("torch")
+    fid = pytest.importorskip("torchmetrics.image.fid")
+
+    class Passed(torch.nn.Module):  # type: ignore[misc, name-defined]
+        """A network of theirs to be: pictures (n, 3, 4, 4) are their own 48 features."""
+
+        num_features = 48
+
+        def forward(self, x: object) -> object:
+            return x.flatten(1).double()  # type: ignore[attr-defined]
+
+    x, y = _features(3, 120, 48), _features(4, 110, 48)
+    metric = fid.FrechetInceptionDistance(
+        Passed(), normalize=False, input_img_size=(3, 4, 4), antialias=False
+    )
+    metric.set_dtype(torch.float64)
+    for rows, real in ((y, True), (x, False)):
+        for part in np.array_split(rows, 3):  # its sums go by batches, ours by pieces
+            metric.update(torch.tensor(part).reshape(-1, 3, 4, 4), real=real)
+    assert frechet_from_features(x, y) == pytest.approx(float(metric.compute()), rel=1e-8)
+
+
+def test_features_are_read_in_pieces_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never the whole table at once where there are more pictures than dimensions."""
+    x, y = _features(1, 90, 6), _features(2, 80, 6)
+    asked: list[int] = []
+
+    def fetch(places: np.ndarray) -> np.ndarray:
+        asked.append(places.size)
+        return x[places]
+
+    rows = LazyRows((90, 6), fetch)
+    whole = jackknife_interval(Generated(x, Reference.of(y)), np.arange(90))
+    for module in (frechet, moments):
+        monkeypatch.setattr(module, "chunks", lambda rows: chunks(rows, 7))
+    value, interval = jackknife_interval(Generated(rows, Reference.of(y)), np.arange(90))
+    assert max(asked) == 7
+    assert (value, interval.low, interval.high) == pytest.approx((whole[0], whole[1].low, whole[1].high))
+
+
+def test_reference_from_sums_is_that_from_features() -> None:
+    x, y = _features(1, 40, 6), _features(2, 30, 6)
+    merged = Reference.from_moments(Moments.of(y[:11]) + Moments.of(y[11:]))
+    assert Generated(x, merged).distance() == pytest.approx(frechet_from_features(x, y), rel=1e-9)
+
+
+def test_constant_features() -> None:
+    ones, zeros = np.ones((5, 3), np.float32), np.zeros((4, 3), np.float32)
+    assert frechet_from_features(ones, ones) == 0
+    assert frechet_from_features(ones, zeros) == pytest.approx(3, abs=1e-12)
+    spread = _features(1, 50, 3)
+    expected = Moments.of(spread)
+    assert frechet_from_features(spread, zeros) == pytest.approx(
+        expected.mean @ expected.mean + np.trace(expected.covariance), rel=1e-9
+    )
+    value, interval = jackknife_interval(Generated(ones, Reference.of(zeros)), np.arange(5))
+    assert value == interval.low == interval.high == pytest.approx(3)
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_two_pictures(n: int) -> None:
+    x, y = _features(1, n, 40), _features(2, 2, 40)
+    assert frechet_from_features(x, x) == pytest.approx(0, abs=1e-9)
+    value, interval = jackknife_interval(Generated(x, Reference.of(y)), np.arange(n))
+    assert value > 0
+    assert np.isnan(interval.low)
+
+
+def test_a_factor_times_itself_is_the_covariance() -> None:
+    full, short = Moments.of(_features(1, 90, 20)).covariance, Moments.of(_features(1, 9, 20)).covariance
+    for covariance in (full, short, np.zeros((3, 3))):
+        root = factor(covariance)
+        np.testing.assert_allclose(root @ root.T, covariance, atol=1e-10)
+    assert factor(full).shape == (20, 20)
+    assert factor(short).shape[1] <= 9 or np.linalg.matrix_rank(factor(short)) == 8

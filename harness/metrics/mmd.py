@@ -1,0 +1,174 @@
+"""The squared maximum mean discrepancy of two sets of features (Gretton et al. 2012, section 2), in pieces.
+
+    MMD^2 = mean k(x, x') + mean k(y, y') - 2 mean k(x, y).
+The unbiased estimate leaves each picture's kernel with itself out of the first two means; the biased one, a
+V-statistic, keeps it. Sums are in fp64. Time grows with the square of the number of pictures, memory does
+not.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.metrics.jackknife import Labels, no_interval
+from harness.moments import Matrix
+from harness.rows import CHUNK, Rows, chunks
+from harness.stats import Interval, t_quantile
+
+Kernel = Callable[[Matrix, Matrix], Matrix]
+
+
+def polynomial_kernel(x: Matrix, y: Matrix) -> Matrix:
+    """(x.y / d + 1)^3 for x (n, d) and y (m, d), (n, m): KID's kernel (Binkowski et al. 2018, section 4)."""
+    kernel: Matrix = x @ y.T
+    kernel /= x.shape[1]
+    kernel += 1.0
+    return np.asarray(kernel * kernel * kernel)
+
+
+def gaussian_kernel(sigma: float) -> Kernel:
+    """exp(-|x - y|^2 / (2 sigma^2)) as a kernel."""
+
+    def kernel(x: Matrix, y: Matrix) -> Matrix:
+        squares = (x * x).sum(1)[:, None] + (y * y).sum(1) - 2 * (x @ y.T)
+        return np.asarray(np.exp(np.maximum(squares, 0.0) / (-2 * sigma * sigma)))
+
+    return kernel
+
+
+def mmd(
+    generated: Rows,
+    reference: Rows,
+    kernel: Kernel,
+    clusters: Labels,
+    *,
+    unbiased: bool = True,
+    level: float = 0.95,
+) -> tuple[float, Interval]:
+    """MMD^2 of features (n, d) and (m, d), and its interval over prompts, given the reference.
+
+    `clusters` (n,) numbers each row's prompt. The variance is that of deleting each prompt in turn, which has
+    a closed form, less what deleting counts twice: the part from pairs of prompts (Efron & Stein 1981),
+    which is nearly all of it where both sets are alike. Raises ValueError below 2 pictures on either side.
+    """
+    n, m = len(generated), len(reference)
+    if min(n, m) < 2:
+        raise ValueError(f"a kernel distance needs at least 2 pictures on each side, got {n} and {m}")
+    own = _Blocks.of(generated, kernel, clusters)
+    theirs = _mean_over_pairs(reference, kernel, unbiased)
+    across = np.zeros(own.sizes.size)
+    for piece in own.pieces:
+        part = _wide(generated, piece)
+        near = sum(kernel(part, other.astype(np.float64)).sum(1) for other in chunks(reference))
+        across += np.bincount(own.prompts[piece], near / m, own.sizes.size)
+    total = float(own.rows.sum()) + (0.0 if unbiased else float(own.diagonal.sum()))
+    value = total / (n * (n - 1 if unbiased else n)) + theirs - 2 * float(across.sum()) / n
+    return value, _interval(own, across, value, theirs, unbiased, level)
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """Sums of a set's kernel by its C prompts, in pieces of whole prompts (`pieces`: places of rows).
+
+    `prompts` (n,) numbers each row's prompt and `sizes` (C,) counts its rows. `diagonal` (C,) sums over
+    pictures with themselves, `rows` (C,) over a prompt's pictures with every other picture, `within` (C,)
+    with those of the same prompt, and `squares` the squared sums of pairs of prompts.
+    """
+
+    pieces: tuple[Labels, ...]
+    prompts: Labels
+    sizes: Labels
+    diagonal: Matrix
+    rows: Matrix
+    within: Matrix
+    squares: float
+
+    @classmethod
+    def of(cls, rows: Rows, kernel: Kernel, clusters: Labels) -> _Blocks:
+        labels = np.unique(np.asarray(clusters), return_inverse=True)[1].reshape(-1)
+        sizes = np.bincount(labels)
+        pieces = _whole_prompts(labels, sizes)
+        diagonal, totals, within = (np.zeros(sizes.size) for _ in range(3))
+        squares = 0.0
+        for i, piece in enumerate(pieces):
+            part, own, starts = _wide(rows, piece), *_runs(labels[piece])
+            for j in range(i, len(pieces)):
+                block = kernel(part, part if i == j else _wide(rows, pieces[j]))
+                others, other_starts = _runs(labels[pieces[j]])
+                pairs = np.add.reduceat(np.add.reduceat(block, starts, axis=0), other_starts, axis=1)
+                if i == j:
+                    diagonal[own] = np.add.reduceat(np.diagonal(block), starts)
+                    within[own] = np.diagonal(pairs) - diagonal[own]
+                    np.fill_diagonal(pairs, 0.0)
+                else:
+                    totals[others] += pairs.sum(0)
+                totals[own] += pairs.sum(1)
+                squares += (1 if i == j else 2) * float((pairs * pairs).sum())
+        return cls(pieces, labels, sizes, diagonal, totals + within, within, squares)
+
+
+def _interval(
+    own: _Blocks, across: Matrix, value: float, theirs: float, unbiased: bool, level: float
+) -> Interval:
+    sizes, prompts, n = own.sizes, own.sizes.size, int(own.sizes.sum())
+    left = n - sizes
+    if prompts < 3 or left.min() < 2:
+        return no_interval()
+    kept = own.rows.sum() - 2 * own.rows + own.within
+    if not unbiased:
+        kept = kept + own.diagonal.sum() - own.diagonal
+    without = kept / (left * (left - 1 if unbiased else left)) + theirs - 2 * (across.sum() - across) / left
+    deviations = without - without.mean()
+    variance = (prompts - 1) / prompts * float(deviations @ deviations)
+    apart = own.rows - own.within
+    mean = float(apart.sum()) / (prompts * (prompts - 1))
+    main = (apart - (prompts - 1) * mean) / (prompts - 2)
+    left_over = own.squares - prompts * (prompts - 1) * mean**2 - 2 * (prompts - 2) * float(main @ main)
+    twice = 2 * max(left_over, 0.0) / (n * (n - 1.0)) ** 2
+    error = np.sqrt(max(variance - twice, variance / 2))
+    half = t_quantile(level, prompts - 1) * float(error)
+    method = f"{level:.0%} jackknife over {prompts} prompts, pairs counted once, given the reference"
+    return Interval(value - half, value + half, method)
+
+
+def _mean_over_pairs(rows: Rows, kernel: Kernel, unbiased: bool) -> float:
+    """Mean kernel over the pairs of a set, with or without those of a picture with itself."""
+    n, total = len(rows), 0.0
+    for i, part in enumerate(chunks(rows)):
+        wide = part.astype(np.float64)
+        for j, other in enumerate(chunks(rows)):
+            if j > i:
+                total += 2 * float(kernel(wide, other.astype(np.float64)).sum())
+            elif j == i:
+                block = kernel(wide, wide)
+                total += float(block.sum()) - (float(np.trace(block)) if unbiased else 0.0)
+    return total / (n * (n - 1 if unbiased else n))
+
+
+def _whole_prompts(labels: Labels, sizes: Labels) -> tuple[Labels, ...]:
+    """Places of rows in pieces of about CHUNK, no prompt in two of them, its rows side by side."""
+    order = np.argsort(labels, kind="stable")
+    stops = [0]
+    for end in np.cumsum(sizes):
+        if len(stops) > 1 and end - stops[-2] <= CHUNK:
+            stops[-1] = int(end)
+        else:
+            stops.append(int(end))
+    return tuple(order[start:stop] for start, stop in itertools.pairwise(stops))
+
+
+def _runs(labels: Labels) -> tuple[Labels, Labels]:
+    """The prompts of rows that lie side by side, and where each starts."""
+    starts = np.flatnonzero(np.diff(labels, prepend=-1))
+    return labels[starts], starts
+
+
+def _wide(rows: Rows, places: Labels) -> Matrix:
+    wide: Matrix = rows.take(places).astype(np.float64)
+    if not np.isfinite(wide).all():
+        raise ValueError("features hold NaN or infinity")
+    return wide
