@@ -10,6 +10,7 @@ import dataclasses
 import gc
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,16 +22,20 @@ from harness.types import FAILURES, Sample
 
 LEDGER_NAME = "ledger.jsonl"
 
-_REQUIRED: dict[str, type] = {"key": str, "prompt_id": str, "index": int, "seed": int, "status": str}
-_OPTIONAL: dict[str, type | tuple[type, ...]] = {
-    "path": str,
-    "sha256": str,
+_KINDS: dict[str, tuple[type, ...]] = {
+    "key": (str,),
+    "prompt_id": (str,),
+    "index": (int,),
+    "seed": (int,),
+    "status": (str,),
+    "path": (str,),
+    "sha256": (str,),
     "seconds": (int, float),
-    "reason": str,
-    "notes": list,
+    "reason": (str,),
+    "notes": (list,),
     "cost": (int, float),
 }
-
+_REQUIRED = frozenset(("key", "prompt_id", "index", "seed", "status"))
 _FIELDS = tuple(field.name for field in dataclasses.fields(Sample))
 _STATUSES = frozenset(("ok", *FAILURES))
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
@@ -60,12 +65,17 @@ def from_line(line: str) -> Sample:
         raise ValueError("more than one JSON value")
     if not isinstance(fields, dict):
         raise ValueError("not a JSON object")
-    for name, kind in _REQUIRED.items():
-        if type(fields.get(name)) is not kind:
-            raise ValueError(f"{name!r} is missing or of the wrong type")
-    for name, value in fields.items():
-        if name not in _REQUIRED and not isinstance(value, _OPTIONAL.get(name, ())):
-            raise ValueError(f"{name!r} is unknown or of the wrong type")
+    try:
+        fits = all(map(isinstance, fields.values(), map(_KINDS.__getitem__, fields)))
+    except KeyError as error:
+        raise ValueError(f"{error.args[0]!r} is unknown") from None
+    if not fits:
+        wrong = next(name for name, value in fields.items() if not isinstance(value, _KINDS[name]))
+        raise ValueError(f"{wrong!r} is of the wrong type")
+    if not fields.keys() >= _REQUIRED:
+        raise ValueError(f"{min(_REQUIRED - fields.keys())!r} is missing")
+    if isinstance(fields["index"], bool) or isinstance(fields["seed"], bool):
+        raise ValueError("'index' or 'seed' is no number")
     if fields["status"] not in _STATUSES:
         raise ValueError(f"unknown status {fields['status']!r}")
     if fields["status"] == "ok" and not ("path" in fields and "sha256" in fields):
@@ -107,10 +117,8 @@ def latest(samples: Iterable[Sample]) -> dict[tuple[str, int], Sample]:
 
 def count_statuses(samples: Iterable[Sample]) -> dict[str, int]:
     """ok and each failure status -> how many samples; every status is a key."""
-    counts: dict[str, int] = dict.fromkeys(("ok", *FAILURES), 0)
-    for sample in samples:
-        counts[sample.status] += 1
-    return counts
+    found = Counter(sample.status for sample in samples)
+    return {status: found[status] for status in ("ok", *FAILURES)}
 
 
 class LedgerWriter:

@@ -51,6 +51,8 @@ from harness.types import Model, Sample, canonical_json
 
 DEFAULT_BATCH_SIZE = 8
 SCORES_NAME = "scores.parquet"
+PAGES = ("grid.png", "report.html")
+OF_THE_PROCESS = frozenset(("finished", "command", "timings"))
 
 
 @dataclass(frozen=True)
@@ -267,7 +269,8 @@ def _judge(
 ) -> dict[str, Any]:
     """Scores the pictures that are there and writes summary, grid and report.
 
-    Without a scorer the scores of an earlier process stay, unless the pictures have `changed` since.
+    Without a scorer the scores of an earlier process stay, unless the pictures have `changed` since; and all
+    that it wrote stays where there is nothing new to say.
     """
     from harness.grid import write_grid
     from harness.report import write_report
@@ -297,7 +300,11 @@ def _judge(
         with writing_to(run_dir):
             (run_dir / SCORES_NAME).unlink(missing_ok=True)
     elif scorer is None and (run_dir / SUMMARY_NAME).exists():
-        keep_scores(summary, read_summary(run_dir))
+        before = read_summary(run_dir)
+        keep_scores(summary, before)
+        pages = all((run_dir / name).exists() for name in PAGES)
+        if pages and all(summary[name] == before.get(name) for name in summary.keys() - OF_THE_PROCESS):
+            return before
     with writing_to(run_dir):
         write_summary(run_dir, summary)
     with progress.stage("grid and report", 2) as advance:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -80,7 +81,7 @@ class RunView:
         """The bench that really ran, e.g. "drawbench-open"."""
         return str(self.manifest["bench"]["name"])
 
-    @property
+    @cached_property
     def counts(self) -> dict[str, int]:
         """planned, ok, each failure status and missing -> number of samples."""
         planned = int(self.manifest["planned"])
