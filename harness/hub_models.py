@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from drawbench.errors import InputError
-from harness.weights import WeightsPolicy, file_sha256, hub_snapshots, told_offline
+from harness.weights import WeightsPolicy, file_sha256
+from harness.weights.download import told_offline
+from harness.weights.places import hub_snapshots
 
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _PATTERNS = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")

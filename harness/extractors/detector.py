@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from harness.assets import Asset
 from harness.decode import RgbImage
 from harness.extractors import clip
 from harness.extractors.base import Setting
@@ -39,9 +40,19 @@ class ObjectEye:
         return rows
 
 
-def missing(setting: Setting) -> str | None:
-    """What the detector or CLIP lacks, as one line, or None."""
-    return missing_detector(setting) or clip.missing(setting)
+class ObjectEyeNeeds:
+    """What the detector and CLIP of a setting lack: a `missing` of an ExtractorSpec."""
+
+    def assets(self, setting: Setting) -> tuple[Asset, ...]:
+        """CLIP's weights; the detector's are no entry of `harness.assets`."""
+        return clip.missing.assets(setting)
+
+    def __call__(self, setting: Setting) -> str | None:
+        """One line, or None where nothing is lacking."""
+        return missing_detector(setting) or clip.missing(setting)
+
+
+missing = ObjectEyeNeeds()
 
 
 def build(setting: Setting) -> ObjectEye:

@@ -205,7 +205,8 @@ def test_a_run_leaves_its_folder_and_a_table(capsys: Output) -> None:
     assert out == f"3 planned = 3 ok (on failure: count)\nrun folder: {folder}\n"
     assert "drawing: 0 of 3" in err
     names = {path.name for path in folder.iterdir()} - {".lock", ".checked"}
-    assert names == {"manifest.json", "ledger.jsonl", "images", "summary.json", "grid.png", "report.html"}
+    texts = {"manifest.json", "ledger.jsonl", "log.jsonl", "summary.json", "report.html"}
+    assert names == {*texts, "images", "grid.png"}
     assert sorted(str(p.relative_to(folder)) for p in folder.rglob("images/*/*")) == [
         "images/p-0000/0.png",
         "images/p-0001/0.png",
@@ -219,7 +220,7 @@ def test_the_same_command_again_changes_no_picture_and_no_line(capsys: Output) -
     assert main(DUMMY) == 0
     after = files(run_folder())
     changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
-    assert changed <= {"summary.json", "report.html"}
+    assert changed <= {"log.jsonl", "summary.json", "report.html"}
 
 
 def test_json_is_all_that_stdout_gets(capsys: Output) -> None:

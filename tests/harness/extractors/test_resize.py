@@ -39,7 +39,7 @@ def test_half_pixel_bilinear_is_torchs(size: tuple[int, int]) -> None:
     batch = torch.from_numpy(image).permute(2, 0, 1)[None].float()
     expected = torch.nn.functional.interpolate(batch, (299, 299), mode="bilinear", align_corners=False)
     found = bilinear_half_pixel(image, 299)
-    np.testing.assert_allclose(found, expected[0].permute(1, 2, 0), atol=2e-3, rtol=0)
+    np.testing.assert_allclose(found, expected[0].permute(1, 2, 0), atol=5e-3, rtol=0)
     assert found.dtype == np.float32
 
 

@@ -140,11 +140,11 @@ def _divided_by_n(patch: MonkeyPatch) -> None:
 
 
 def _complex_root(patch: MonkeyPatch) -> None:
-    patch.setattr("harness.metrics.frechet._sqrt_trace", lambda matrix: float("nan"))
+    patch.setattr("harness.metrics.frechet.root_trace", lambda matrix: float("nan"))
 
 
 def _normal_quantile(patch: MonkeyPatch) -> None:
-    patch.setattr("harness.stats.t_quantile", lambda level, freedom: 1.959964)
+    patch.setattr("harness.stats.means.t_quantile", lambda level, freedom: 1.959964)
 
 
 Inject = Callable[[MonkeyPatch], None]
