@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from harness.metrics.frechet import frechet_distance
+from harness.moments import Moments
 from harness.stats import (
     Interval,
     cluster_bootstrap,
@@ -197,6 +199,26 @@ def jackknife_cases() -> Iterator[Case]:
             return paired_jackknife(spread(one), spread(other), prompts).interval()
 
         yield Case("paired jackknife", f"log of a determinant, {samples} a prompt", 4 * np.log(1.1), study)
+    for d, slow in ((16, False), (256, True)):
+
+        def distances(g: Rng, d=d) -> Interval:  # type: ignore[no-untyped-def]
+            scale = 1 / np.sqrt(np.arange(1, d + 1))
+            shared = g.normal(size=(PROMPTS, d))
+            sides = [scale * (1.2 * shared + 0.6 * g.normal(size=(PROMPTS, d))) + 0.1 for _ in range(2)]
+
+            def distance(points: Values) -> Callable[[NDArray[np.intp]], float]:
+                def value(places: NDArray[np.intp]) -> float:
+                    found = Moments.of(points[places])
+                    return frechet_distance(found.mean, found.covariance, np.zeros(d), np.diag(scale**2))
+
+                return value
+
+            values = [distance(side) for side in sides]
+            return paired_jackknife(*values, np.arange(PROMPTS), max_groups=20).interval()
+
+        yield Case(
+            "paired jackknife", f"Fréchet distance, {d} dimensions, two runs of one law", 0, distances, slow
+        )
 
 
 def cases() -> list[Case]:

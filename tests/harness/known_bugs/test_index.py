@@ -69,7 +69,7 @@ NO_NUMBER = {
     "3a_40": "a protocol of human rating",
 }
 
-# The code that these concern is being made.
+# Their code is being made: precision and recall, selftest, GenEval's detector, Inception Score.
 WAITING = {"3a_13", "3a_24", "3a_27", "3b_h"}
 
 
