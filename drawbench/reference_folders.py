@@ -25,8 +25,11 @@ def picture_files(folder: Path) -> list[Path]:
         raise InputError(f"{quoted(folder)}: cannot be listed: {error.strerror}") from None
 
 
-def folder_reference(folder: Path) -> Reference:
+def folder_reference(folder: Path, framing: str = "") -> Reference:
     """A reference of kind "folder". Its digest is the sha256 over the sorted names and sizes of the pictures.
+
+    `framing` says what is done to each of them, as it follows a path behind --reference folder:, such as
+    "size=256,crop=center".
 
     Raises:
         InputError: it is no folder, cannot be read or has no pictures.
@@ -35,4 +38,5 @@ def folder_reference(folder: Path) -> Reference:
     if not listing:
         raise InputError(f"{quoted(folder)}: has no pictures ({', '.join(sorted(PICTURE_SUFFIXES))})")
     digest = hashlib.sha256(json.dumps(listing).encode()).hexdigest()
-    return Reference(kind="folder", location=str(folder), digest=digest)
+    location = f"folder:{folder},{framing}" if framing else str(folder)
+    return Reference(kind="folder", location=location, digest=digest)

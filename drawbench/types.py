@@ -21,7 +21,8 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Real pictures to compare with: `kind` is "folder" or "scenes", `location` a path or a spec.
+    """Real pictures to compare with: `kind` is "folder" or "scenes", `location` a path or a spec
+    ("folder:PATH,size=256,crop=center", "scenes:n=1000").
 
     `digest` identifies the pictures' content as far as it is known without reading them all.
     """

@@ -6,7 +6,7 @@ Data only; `harness.weights` does the finding.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,15 @@ class Asset:
     """Weights under one name. Any one of `files` will do, the first found counts.
 
     `beside` names files that must lie in the same folder: such an asset is used as a folder.
-    `packages` maps an installable package to the folder of the weights inside it.
+    `packages` maps an installable package to the folder of the weights inside it. `needed_by` names uses
+    beside those that the registry of metrics tells of (`harness.weights.needs`).
     """
 
     id: str
     title: str
-    needed_by: tuple[str, ...]
     licence: str
     files: tuple[AssetFile, ...]
+    needed_by: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     packages: tuple[tuple[str, str], ...] = ()
     legacy_places: tuple[str, ...] = ()
@@ -49,18 +50,35 @@ _PTH_RELEASES = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_w
 _PTH_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
 
-def _openai_clip(model: str, sha256: str, hub: str) -> Asset:
+def _openai_clip(model: str, sha256: str, hub: str, file: str = "") -> Asset:
+    """OpenAI's own addresses hold the sha256; for the copies of the weights on the hub none is known."""
+    name = file or f"{model}.pt"
     return Asset(
         id=f"clip-{model}-openai",
         title=f"CLIP {model} by OpenAI",
-        needed_by=("clip_score",),
         licence="MIT",
         files=(
-            AssetFile(f"{model}.pt", sha256=sha256, url=f"{_OPENAI_CLIP}/{sha256}/{model}.pt"),
-            AssetFile("open_clip_model.safetensors", hub=hub, generic=True),
-            AssetFile("open_clip_pytorch_model.bin", hub=hub, generic=True),
+            AssetFile(name, sha256=sha256, url=f"{_OPENAI_CLIP}/{sha256}/{name}"),
+            *_open_clip_files(hub),
         ),
+        needed_by=("clip_score",),
         legacy_places=("~/.cache/clip",),
+    )
+
+
+def _open_clip_files(hub: str) -> tuple[AssetFile, ...]:
+    names = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+    return tuple(AssetFile(name, hub=hub, generic=True) for name in names)
+
+
+def _dinov2(size: str, letter: str) -> Asset:
+    """The preprocessing is this suite's own (that of FD-DINOv2), so the hub's file about it is not needed."""
+    return Asset(
+        id=f"dinov2-{size}",
+        title=f"DINOv2 ViT-{letter}/14 by Meta",
+        licence="Apache-2.0",
+        files=(AssetFile("model.safetensors", hub=f"facebook/dinov2-{size}", generic=True),),
+        beside=("config.json",),
     )
 
 
@@ -68,7 +86,6 @@ _ALL = (
     Asset(
         id="inception-2015-12-05",
         title="Inception v3 of 2015-12-05 as TorchScript, clean-fid's network",
-        needed_by=("fid",),
         licence="Apache-2.0",
         files=(
             AssetFile(
@@ -84,7 +101,6 @@ _ALL = (
     Asset(
         id="pt-inception-2015-12-05",
         title="Inception v3 of 2015-12-05 as a state dict, pytorch-fid's network",
-        needed_by=("fid_legacy_pytorch",),
         licence="Apache-2.0",
         files=(
             AssetFile(
@@ -106,10 +122,29 @@ _ALL = (
         "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af",
         "timm/vit_base_patch32_clip_224.openai",
     ),
+    _openai_clip(
+        "ViT-B-16",
+        "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f",
+        "timm/vit_base_patch16_clip_224.openai",
+    ),
+    _openai_clip(
+        "ViT-L-14-336",
+        "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02",
+        "timm/vit_large_patch14_clip_336.openai",
+        file="ViT-L-14-336px.pt",
+    ),
+    Asset(
+        id="clip-ViT-H-14-laion2b_s32b_b79k",
+        title="CLIP ViT-H/14 by LAION, trained on LAION-2B",
+        licence="MIT",
+        files=_open_clip_files("laion/CLIP-ViT-H-14-laion2B-s32B-b79K"),
+        needed_by=("clip_score",),
+    ),
+    _dinov2("large", "L"),
+    replace(_dinov2("base", "B"), needed_by=("selftest",)),
     Asset(
         id="all-MiniLM-L6-v2",
         title="all-MiniLM-L6-v2, a sentence encoder",
-        needed_by=("align_conse",),
         licence="Apache-2.0",
         files=(
             AssetFile(
@@ -126,7 +161,6 @@ _ALL = (
     Asset(
         id="efficientnet-lite0",
         title="EfficientNet-Lite0, trained on ImageNet-1k",
-        needed_by=("align_conse", "fd_effnet_lite0"),
         licence="Apache-2.0",
         files=(
             AssetFile(

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from harness.difference_command import difference
+from harness.distance_command import distance
 from harness.exits import FINE, command_line, run_app
+from harness.explain_fid_command import explain_fid
+from harness.export_command import export
+from harness.ls_command import ls
+from harness.merge_command import merge
+from harness.reference_command import reference
 from harness.run import (
     Device,
     DeviceFlag,
@@ -19,8 +25,13 @@ from harness.run import (
     MetricsFlag,
     ReferenceFlag,
     WeightsFlag,
+    WithFlag,
     run,
 )
+from harness.selftest_command import selftest
+from harness.verify_command import verify
+from harness.watch_command import watch
+from harness.weights_command import weights_app
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
@@ -30,12 +41,13 @@ def score(
     metrics: MetricsFlag = None,
     reference: ReferenceFlag = None,
     weights: WeightsFlag = None,
+    networks: WithFlag = None,
     download: DownloadFlag = False,
     device: DeviceFlag = Device.AUTO,
     as_json: JsonFlag = False,
 ) -> int:
     """Scores a run folder's pictures again and rewrites its summary and report."""
-    from harness.options import ScoreOptions, split_names
+    from harness.options import ScoreOptions, split_names, split_networks
     from harness.pipeline import score_again
     from harness.progress import make_progress
     from harness.results_table import print_summary
@@ -46,6 +58,7 @@ def score(
         weights=weights,
         download=download,
         device=device.value,
+        networks=split_networks(networks or ()),
     )
     summary = score_again(run_dir, scoring, make_progress(), command=command_line())
     for notice in summary["notices"]:
@@ -84,36 +97,6 @@ def control(
     return FINE
 
 
-class Kind(StrEnum):
-    """What can be listed."""
-
-    BENCHES = "benches"
-    MODELS = "models"
-    METRICS = "metrics"
-
-
-def ls(
-    kind: Annotated[Kind | None, typer.Argument(help="Only one kind; all of them without it.")] = None,
-) -> int:
-    """Lists the benches, models and metrics that can be named."""
-    from drawbench.registry import available
-    from harness.metrics import names
-    from harness.models.registry import model_names
-
-    lists: dict[Kind, dict[str, str]] = {
-        Kind.BENCHES: {info.name: f"{info.summary} (needs: {info.needs})" for info in available()},
-        Kind.MODELS: model_names(),
-        Kind.METRICS: dict.fromkeys(names(), ""),
-    }
-    for title, entries in lists.items():
-        if kind in (None, title):
-            print(f"{title.value}:")
-            width = max(map(len, entries), default=0)
-            for name, about in entries.items():
-                print(f"  {name:<{width}}  {about}".rstrip())
-    return FINE
-
-
 def describe(
     presets: Annotated[
         list[str] | None, typer.Argument(metavar="PRESET", help="All, in one line each, without it.")
@@ -130,8 +113,25 @@ def describe(
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line `drawbench`; returns its exit status."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    for command in (run, score, control, report, ls, describe):
+    for command in (
+        run,
+        score,
+        control,
+        report,
+        verify,
+        export,
+        watch,
+        ls,
+        describe,
+        selftest,
+        difference,
+        merge,
+        reference,
+        distance,
+        explain_fid,
+    ):
         app.command()(command)
+    app.add_typer(weights_app, name="weights")
     return run_app(app, arguments, "drawbench")
 
 

@@ -16,6 +16,7 @@ from drawbench.errors import InputError
 
 FINE = 0
 BAD_INPUT = 2
+NOT_COMPARABLE = 4
 BROKEN = 70
 INTERRUPTED = 130
 

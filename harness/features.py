@@ -1,141 +1,97 @@
-"""Features on disk: one small file per picture and extractor, so that no picture is looked at twice."""
+"""One pass over pictures: every extractor and observer sees each picture once, and the cache remembers."""
 
 from __future__ import annotations
 
 import hashlib
-import platform
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from drawbench.sources import cache_dir
-from harness.array_file import load_array, save_array
-from harness.decode import PictureError, decode_rgb
-from harness.extractors.base import ImageExtractor, TextExtractor
-from harness.rows import Vectors
+from drawbench.errors import InputError
+from harness.decode import RgbImage
+from harness.extractors.base import ImageExtractor, ImageObserver, Prepares, TextExtractor
+from harness.feature_cache import Cache, FeatureCache, ObservationCache, environment
+from harness.picture_stream import Item, default_workers, open_pictures
+from harness.rows import CHUNK, LazyRows, Places, Rows, Vectors
 
-_CHUNK = 16
+__all__ = ["FeaturePass", "Item", "environment", "image_features", "text_features"]
 
-
-@cache
-def environment() -> str:
-    """Versions that can move a feature's last digits: part of a cache's key, not of a metric's identity."""
-    packages = ("torch", "pillow", "numpy", "clean-fid", "open-clip-torch", "transformers")
-    shown = [f"{name}={_version(name)}" for name in packages]
-    return ",".join([*shown, platform.machine()])
-
-
-class FeatureCache:
-    """Vectors by a sha256, under <cache>/features/<hash of identity>/<first two digits>/<sha256>.npy.
-
-    `identity` names the extractor, `device` where it ran; together with the versions of the packages they
-    choose the folder. Whatever is torn, altered or of another shape counts as absent. Several processes may
-    share a cache. A folder that cannot be written to is used for reading only.
-    """
-
-    def __init__(self, identity: str, dim: int, device: str = "cpu", root: Path | None = None) -> None:
-        key = f"{identity}|{device.partition(':')[0]}|{environment()}"
-        base = cache_dir() if root is None else root
-        self.folder = base / "features" / hashlib.sha256(key.encode()).hexdigest()[:16]
-        self._key = key
-        self._dim = dim
-        self._writable = True
-
-    def get(self, sha256: str) -> Vectors | None:
-        """The stored vector (dim,), or None where none is stored whole."""
-        vector = load_array(self._path(sha256))
-        return vector if vector is not None and vector.shape == (self._dim,) else None
-
-    def put(self, sha256: str, vector: Vectors) -> None:
-        """Stores a vector (dim,). Does nothing where the folder cannot be written to."""
-        if not self._writable:
-            return
-        path = self._path(sha256)
-        try:
-            if not path.parent.is_dir():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                (self.folder / "identity.txt").write_text(self._key + "\n", encoding="utf-8")
-            save_array(path, vector)
-        except OSError:
-            self._writable = False
-
-    def _path(self, sha256: str) -> Path:
-        return self.folder / sha256[:2] / f"{sha256}.npy"
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A picture file to look at. `sha256` is the one it must have, None where any will do."""
-
-    path: Path
-    sha256: str | None = None
+BATCH = 32
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class FeaturePass:
-    """What came of one pass over `items`: for each extractor features (n, dim) of the pictures that could be
-    read, `kept` their places in `items`, `sha256` theirs in the same order, `failed` (place, reason)."""
+    """What came of one pass over `items`.
 
-    features: dict[str, Vectors]
+    `features` holds for each extractor the rows (n, dim) of the pictures that could be read, which stay in
+    the cache on disk until they are asked for; `observations` for each observer its n JSON values. `kept`
+    gives the pictures' places in `items`, `sha256` theirs in the same order, `failed` (place, reason).
+    """
+
+    features: Mapping[str, Rows]
     kept: tuple[int, ...]
     sha256: tuple[str, ...]
     failed: tuple[tuple[int, str], ...]
+    observations: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 def image_features(
     items: Sequence[Item],
     extractors: Sequence[ImageExtractor],
+    observers: Sequence[ImageObserver] = (),
     *,
     device: str = "cpu",
+    workers: int = 0,
     progress: Callable[[int, int], None] | None = None,
     root: Path | None = None,
 ) -> FeaturePass:
-    """Features of every picture from every extractor, each picture decoded once at most.
+    """Looks at every picture with every extractor and observer, each picture decoded once at most.
 
-    A picture whose features are all cached is only hashed. One that is missing, cannot be decoded or is no
-    longer the file it was (its sha256 differs) is left out and listed in `failed`; nothing is raised.
-    `progress(done, total)` counts items. `root` replaces the cache folder.
+    A picture about which all is cached is only hashed. One that is missing, cannot be decoded or is no longer
+    the file it was (its sha256 differs) is left out and listed in `failed`; nothing is raised for it. Files
+    are read, decoded and prepared by `workers` threads (0: as many as processors, at most 8) while the
+    networks run. The number of threads and the order of `items` change no value. Memory does not grow with
+    the number of pictures but for their hashes, unless the cache cannot be written to. `progress(done,
+    total)` counts items. `root` replaces the cache folder.
     """
-    caches = [FeatureCache(e.identity, e.dim, device, root) for e in extractors]
-    rows: list[list[Vectors]] = [[] for _ in extractors]
+    readers: list[_Reader[Any]] = [_feature_reader(e, device, root) for e in extractors]
+    readers += [_observation_reader(o, device, root) for o in observers]
     kept: list[int] = []
     hashes: list[str] = []
     failed: list[tuple[int, str]] = []
-    for start in range(0, len(items), _CHUNK):
-        chunk = range(start, min(start + _CHUNK, len(items)))
-        found: dict[int, list[Vectors | None]] = {}
-        names: dict[int, str] = {}
-        pictures = {}
-        for place in chunk:
-            try:
-                data, names[place] = _read(items[place])
-                found[place] = [cache_.get(names[place]) for cache_ in caches]
-                if any(vector is None for vector in found[place]):
-                    pictures[place] = decode_rgb(data)
-            except PictureError as error:
-                failed.append((place, str(error)))
-                found.pop(place, None)
-        for e, extractor in enumerate(extractors):
-            lacking = [place for place in found if found[place][e] is None]
-            vectors = extractor.extract_images([pictures[place] for place in lacking]) if lacking else ()
-            for place, vector in zip(lacking, vectors, strict=True):
-                if np.isfinite(vector).all():
-                    caches[e].put(names[place], vector)
-                found[place][e] = vector
-            rows[e] += [vector for place in found if (vector := found[place][e]) is not None]
-        kept += found
-        hashes += [names[place] for place in found]
-        if progress:
-            progress(chunk.stop, len(items))
-    features = {
-        extractor.name: np.stack(row) if row else np.empty((0, extractor.dim), np.float32)
-        for extractor, row in zip(extractors, rows, strict=True)
-    }
-    return FeaturePass(features, tuple(kept), tuple(hashes), tuple(failed))
+    with closing(open_pictures(items, readers, workers or default_workers())) as pictures:
+        for opened in pictures:
+            if opened.reason is not None:
+                failed.append((opened.place, opened.reason))
+            else:
+                kept.append(opened.place)
+                hashes.append(opened.sha256)
+                for number, prepared in opened.prepared:
+                    readers[number].add(opened.sha256, prepared)
+            done = opened.place + 1
+            if progress and done % BATCH == 0 and done < len(items):
+                progress(done, len(items))
+    for reader in readers:
+        reader.look()
+    if progress and items:
+        progress(len(items), len(items))
+    of_features, of_observations = readers[: len(extractors)], readers[len(extractors) :]
+    return FeaturePass(
+        features={e.name: _rows(r, hashes, e.dim) for e, r in zip(extractors, of_features, strict=True)},
+        kept=tuple(kept),
+        sha256=tuple(hashes),
+        failed=tuple(failed),
+        observations={
+            o.name: [value for (value,) in r.read(hashes)]
+            for o, r in zip(observers, of_observations, strict=True)
+        },
+    )
 
 
 def text_features(
@@ -145,29 +101,97 @@ def text_features(
     asked = list(texts)
     store = FeatureCache("text|" + extractor.text_identity, extractor.text_dim, device, root)
     hashes = {text: hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in asked}
-    known = {text: store.get(sha256) for text, sha256 in hashes.items()}
+    known = dict(zip(hashes, store.get_many(list(hashes.values())), strict=True))
     lacking = [text for text, vector in known.items() if vector is None]
     if lacking:
-        for text, vector in zip(lacking, extractor.extract_texts(lacking), strict=True):
-            store.put(hashes[text], vector)
-            known[text] = vector
+        made = list(zip(lacking, extractor.extract_texts(lacking), strict=True))
+        store.put_many([(hashes[text], vector) for text, vector in made])
+        known.update(made)
     rows = [vector for text in asked if (vector := known[text]) is not None]
     return np.stack(rows) if rows else np.empty((0, extractor.text_dim), np.float32)
 
 
-def _read(item: Item) -> tuple[bytes, str]:
-    try:
-        data = item.path.read_bytes()
-    except OSError as error:
-        raise PictureError(f"cannot be read: {error.strerror or error}") from None
-    sha256 = hashlib.sha256(data).hexdigest()
-    if item.sha256 is not None and sha256 != item.sha256:
-        raise PictureError("changed since it was made: its sha256 is not the recorded one")
-    return data, sha256
+@dataclass
+class _Reader(Generic[T]):
+    """An extractor or observer with its cache. `kept` holds what the cache did not take.
+
+    `prepare` makes of a picture what `looks` needs; `looks` gives a value for each of a batch.
+    """
+
+    cache: Cache[T]
+    prepare: Callable[[RgbImage], Any]
+    looks: Callable[[list[Any]], Sequence[T]]
+    may_store: Callable[[T], bool] = lambda value: True
+    kept: dict[str, T] = field(default_factory=dict)
+    waiting: dict[str, Any] = field(default_factory=dict)
+
+    def lacks(self, sha256: str) -> bool:
+        """See picture_stream.Reader."""
+        return sha256 not in self.waiting and sha256 not in self.kept and self.cache.get(sha256) is None
+
+    def add(self, sha256: str, prepared: Any) -> None:
+        """Queues a picture, unless an equal file came while it was prepared; looks once a batch is full."""
+        if self.lacks(sha256):
+            self.waiting[sha256] = prepared
+            if len(self.waiting) >= BATCH:
+                self.look()
+
+    def look(self) -> None:
+        """Looks at what is queued and stores what it sees."""
+        if not self.waiting:
+            return
+        seen = list(zip(self.waiting, self.looks(list(self.waiting.values())), strict=True))
+        storable = [(sha256, value) for sha256, value in seen if self.may_store(value)]
+        stored = bool(storable) and self.cache.put_many(storable)
+        taken = {sha256 for sha256, _ in storable} if stored else set()
+        self.kept.update((sha256, value) for sha256, value in seen if sha256 not in taken)
+        self.waiting = {}
+
+    def read(self, hashes: Sequence[str]) -> list[T]:
+        """The values of pictures that were looked at. Raises InputError where the cache lost one."""
+        found: list[T] = []
+        for sha256, value in zip(hashes, self.cache.get_many(hashes), strict=True):
+            there = self.kept.get(sha256, value)
+            if there is None:
+                raise InputError(f"the cache {self.cache.folder} was changed while in use; run again")
+            found.append(there)
+        return found
 
 
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "none"
+def _feature_reader(extractor: ImageExtractor, device: str, root: Path | None) -> _Reader[Vectors]:
+    cache = FeatureCache(extractor.identity, extractor.dim, device, root)
+
+    def finite(vector: Vectors) -> bool:
+        return bool(np.isfinite(vector).all())
+
+    if isinstance(extractor, Prepares):
+        return _Reader(cache, extractor.prepare, lambda batch: [*extractor.extract_prepared(batch)], finite)
+    return _Reader(cache, _as_it_is, lambda batch: [*extractor.extract_images(batch)], finite)
+
+
+def _observation_reader(observer: ImageObserver, device: str, root: Path | None) -> _Reader[tuple[Any]]:
+    cache = ObservationCache(observer.identity, device, root)
+
+    def looks(batch: list[Any]) -> list[tuple[Any]]:
+        # through JSON, so that a value is the same whether it comes from the cache or not
+        return [(json.loads(json.dumps(value)),) for value in observer.observe_images(batch)]
+
+    return _Reader(cache, _as_it_is, looks)
+
+
+def _as_it_is(image: RgbImage) -> RgbImage:
+    return image
+
+
+def _rows(reader: _Reader[Vectors], hashes: Sequence[str], dim: int) -> Rows:
+    """The vectors of the pictures with these hashes, read where and when they are asked for."""
+
+    def fetch(places: Places) -> Vectors:
+        rows = np.empty((places.size, dim), np.float32)
+        for start in range(0, places.size, CHUNK):
+            part = [hashes[place] for place in places[start : start + CHUNK]]
+            for row, vector in enumerate(reader.read(part), start):
+                rows[row] = vector
+        return rows
+
+    return LazyRows((len(hashes), dim), fetch)

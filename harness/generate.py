@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from PIL import Image
-
-from harness.engines import Engine, Outcome
-from harness.engines.local import describe
-from harness.models.capabilities import KnowsSize, Loads, LooksAhead
-from harness.pictures import check_picture, encode_png
+from harness.engines import Crew, Engine, Job, Outcome
+from harness.models.capabilities import KnowsSize
+from harness.models.recipe import Recipe
+from harness.picture_place import picture_path
 from harness.plan import Plan
 from harness.progress import Progress
 from harness.store import RunStore
-from harness.types import FAILURES, Drawn, Failure, Model, Request, Sample
+from harness.types import KeyMaker, Model, Request, Sample
 
 OnFailure = Literal["fail", "count", "regenerate"]
 REGENERATE_ROUNDS = 3
@@ -36,14 +35,13 @@ def missing_tasks(
 
     A sample that was drawn again with other noise counts under the key of that noise.
     """
+    keys = KeyMaker(identity, plan.settings)
     tasks = []
-    for request in plan.requests:
-        sample = settled.get((request.prompt.id, request.index))
-        if sample is not None:
-            asked = Request(request.prompt, request.index, sample.seed, request.settings)
-            if asked.key(identity) == sample.key:
-                continue
-        tasks.append(Task(request, request.key(identity)))
+    for prompt, index in plan.places:
+        sample = settled.get((prompt.id, index))
+        if sample is None or keys.key(prompt.text, index, sample.seed) != sample.key:
+            request = plan.request(prompt, index)
+            tasks.append(Task(request, keys.key(prompt.text, index, request.seed)))
     return tasks
 
 
@@ -57,12 +55,12 @@ def failed_tasks(plan: Plan, identity: Mapping[str, Any], lines: Sequence[Sample
     for line in lines:
         history.setdefault((line.prompt_id, line.index), []).append(line)
     tasks = []
-    for request in plan.requests:
-        past = history.get((request.prompt.id, request.index), [])
+    for prompt, index in plan.places:
+        past = history.get((prompt.id, index), [])
         if not past or past[-1].status == "ok":
             continue
         attempt = len({line.seed for line in past if line.status not in ("ok", "error")})
-        again = plan.request(request.prompt, request.index, attempt)
+        again = plan.request(prompt, index, attempt)
         tasks.append(Task(again, again.key(identity)))
     return tasks
 
@@ -77,71 +75,66 @@ def generate_missing(
     batch_size: int,
     on_failure: OnFailure,
     progress: Progress,
+    recipe: Recipe | None = None,
     before_first: Callable[[], None] = lambda: None,
 ) -> int:
     """Makes what is missing and, under "regenerate", tries failures up to `REGENERATE_ROUNDS` times again.
 
-    The model's weights are loaded only if there is something to make; `before_first` is called just after.
+    The engine is started, and so the model's weights are loaded, only if there is something to make;
+    `before_first` is called just after. Engines that work in other processes need the model's `recipe`.
     Returns how many requests were made. Raises InputError where the model cannot be loaded or the store
     cannot be written.
     """
     rounds: list[Callable[[], list[Task]]] = [lambda: missing_tasks(plan, identity, store.settled())]
     if on_failure == "regenerate":
         rounds += [lambda: failed_tasks(plan, identity, store.lines)] * REGENERATE_ROUNDS
+    size = model.picture_size(plan.settings) if isinstance(model, KnowsSize) else None
+    job = Job(identity, size, store.place, recipe)
     made = 0
-    for number, find in enumerate(rounds):
-        tasks = find()
-        if not tasks:
-            continue
-        if made == 0:
-            if isinstance(model, LooksAhead):
-                model.look_ahead([task.request for task in tasks])
-            if isinstance(model, Loads):
-                model.load()
-            before_first()
-        name = "drawing" if number == 0 else f"drawing failures again, round {number}"
-        _carry_out(model, tasks, plan, store, engine, batch_size=batch_size, progress=progress, name=name)
-        made += len(tasks)
+    with ExitStack() as until_done:
+        crew: Crew | None = None
+        for number, find in enumerate(rounds):
+            tasks = find()
+            if not tasks:
+                continue
+            if crew is None:
+                crew = until_done.enter_context(engine.start(model, job, [task.request for task in tasks]))
+                before_first()
+            name = "drawing" if number == 0 else f"drawing failures again, round {number}"
+            with progress.stage(name, len(tasks)) as advance:
+                _carry_out(crew, tasks, store, batch_size, advance)
+            made += len(tasks)
     return made
 
 
 def _carry_out(
-    model: Model,
-    tasks: Sequence[Task],
-    plan: Plan,
-    store: RunStore,
-    engine: Engine,
-    *,
-    batch_size: int,
-    progress: Progress,
-    name: str,
+    crew: Crew, tasks: Sequence[Task], store: RunStore, batch_size: int, advance: Callable[[int], None]
 ) -> None:
-    size = model.picture_size(plan.settings) if isinstance(model, KnowsSize) else None
-    requests = [task.request for task in tasks]
-    with progress.stage(name, len(tasks)) as advance:
-        outcomes = engine.carry_out(model, requests, batch_size)
-        for task, outcome in zip(tasks, outcomes, strict=True):
-            _put(store, task, outcome, size)
-            advance(1)
+    """Has the tasks carried out, and their ledger lines written as the answers come."""
+    open_places = set(range(len(tasks)))
+    for answers in crew.carry_out([task.request for task in tasks], batch_size):
+        places = {place for place, _ in answers}
+        if len(places) != len(answers) or not places <= open_places:
+            raise RuntimeError("the engine answered a request twice, or one that was not asked")
+        open_places -= places
+        store.record([_sample(tasks[place], outcome) for place, outcome in answers])
+        advance(len(answers))
+    if open_places:
+        raise RuntimeError(f"the engine left {len(open_places)} requests without an answer")
 
 
-def _put(store: RunStore, task: Task, outcome: Outcome, size: tuple[int, int] | None) -> Sample:
-    result: object = outcome.result
-    notes: tuple[str, ...] = ()
-    if isinstance(result, Drawn):
-        notes, result = result.notes, result.picture
-    checked = _checked(result, size)
-    seconds = round(outcome.seconds, 4)
-    if isinstance(checked, Failure):
-        return store.put_failure(task.request, task.key, checked, seconds=seconds)
-    return store.put_picture(task.request, task.key, encode_png(checked), seconds=seconds, notes=notes)
-
-
-def _checked(result: object, size: tuple[int, int] | None) -> Image.Image | Failure:
-    if isinstance(result, Failure):
-        known = result.status in FAILURES
-        return result if known else Failure("error", f"the model gave a failure of status {result.status!r}")
-    try:
-        return check_picture(result, size)
-    except Exception as error:  # a lazily read picture shows only now that its file is broken
-        return Failure("error", describe(error))
+def _sample(task: Task, outcome: Outcome) -> Sample:
+    request = task.request
+    return Sample(
+        key=task.key,
+        prompt_id=request.prompt.id,
+        index=request.index,
+        seed=request.seed,
+        status=outcome.status,
+        path=picture_path(request.prompt.id, request.index) if outcome.status == "ok" else None,
+        sha256=outcome.sha256,
+        seconds=outcome.seconds,
+        reason=outcome.reason,
+        notes=outcome.notes,
+        cost=outcome.cost,
+    )

@@ -16,9 +16,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from drawbench.errors import InputError
 from drawbench.types import Prompt
-from harness.atomic import write_atomic
+from harness.atomic import write_atomic, writing_to
 from harness.run_view import RunView, spread
-from harness.store import writing_to
 from harness.types import Sample
 
 PAPER = (252, 251, 249)
@@ -60,17 +59,18 @@ class _Card:
     samples: Sequence[Sample]
 
 
-def write_grid(run_dir: Path, max_prompts: int = 48, cell: int = 192) -> Path:
+def write_grid(run_dir: Path, max_prompts: int = 48, cell: int = 192, *, run: RunView | None = None) -> Path:
     """Draws `run_dir/grid.png` and returns its path.
 
     At most `max_prompts` prompts are shown, spread evenly over the categories. Where there are few prompts
     with several samples, up to 4 samples stand side by side. `cell` is the side of a picture in pixels:
     smaller pictures are enlarged by whole factors (each pixel stays a square), larger ones are reduced by
-    area averaging. Raises InputError where `run_dir` is no run folder or nothing was drawn in it yet.
+    area averaging. `run` is the folder's content where it was read already. Raises InputError where
+    `run_dir` is no run folder or nothing was drawn in it yet.
     """
     if max_prompts < 1 or cell < 32:
         raise InputError("A grid needs at least 1 prompt and cells of at least 32 pixels")
-    run = RunView.load(run_dir)
+    run = RunView.load(run_dir) if run is None else run
     groups = list(run.by_category())
     if not groups:
         raise InputError(f"{run_dir} has no samples yet; there is nothing to put in a grid")

@@ -6,10 +6,14 @@ readers pass over it, and the next writer cuts it off.
 
 from __future__ import annotations
 
+import dataclasses
+import gc
 import json
 import os
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -18,14 +22,24 @@ from harness.types import FAILURES, Sample
 
 LEDGER_NAME = "ledger.jsonl"
 
-_REQUIRED: dict[str, type] = {"key": str, "prompt_id": str, "index": int, "seed": int, "status": str}
-_OPTIONAL: dict[str, type | tuple[type, ...]] = {
-    "path": str,
-    "sha256": str,
+_KINDS: dict[str, tuple[type, ...]] = {
+    "key": (str,),
+    "prompt_id": (str,),
+    "index": (int,),
+    "seed": (int,),
+    "status": (str,),
+    "path": (str,),
+    "sha256": (str,),
     "seconds": (int, float),
-    "reason": str,
-    "notes": list,
+    "reason": (str,),
+    "notes": (list,),
+    "cost": (int, float),
 }
+_REQUIRED = frozenset(("key", "prompt_id", "index", "seed", "status"))
+_FIELDS = tuple(field.name for field in dataclasses.fields(Sample))
+_STATUSES = frozenset(("ok", *FAILURES))
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+_DECODER = json.JSONDecoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +53,35 @@ class LedgerContent:
 
 def to_line(sample: Sample) -> bytes:
     """One line of ASCII JSON with its newline. Fields that say nothing are left out."""
-    fields = {name: value for name, value in asdict(sample).items() if value is not None and value != ()}
-    return json.dumps(fields, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+    named = ((name, getattr(sample, name)) for name in _FIELDS)
+    fields = {name: value for name, value in named if value is not None and value != ()}
+    return _ENCODER.encode(fields).encode("ascii") + b"\n"
 
 
-def from_line(line: bytes) -> Sample:
-    """The sample that `to_line` wrote. Raises ValueError, with the reason, on anything else."""
-    fields = json.loads(line)
+def from_line(line: str) -> Sample:
+    """The sample that `to_line` wrote, from its line without newline. Raises ValueError, with the reason."""
+    fields, end = _DECODER.raw_decode(line)
+    if end != len(line):
+        raise ValueError("more than one JSON value")
     if not isinstance(fields, dict):
         raise ValueError("not a JSON object")
-    for name, kind in _REQUIRED.items():
-        if not isinstance(fields.get(name), kind) or isinstance(fields[name], bool):
-            raise ValueError(f"{name!r} is missing or of the wrong type")
-    for name, value in fields.items():
-        if name not in _REQUIRED and not isinstance(value, _OPTIONAL.get(name, ())):
-            raise ValueError(f"{name!r} is unknown or of the wrong type")
-    if fields["status"] not in ("ok", *FAILURES):
+    try:
+        fits = all(map(isinstance, fields.values(), map(_KINDS.__getitem__, fields)))
+    except KeyError as error:
+        raise ValueError(f"{error.args[0]!r} is unknown") from None
+    if not fits:
+        wrong = next(name for name, value in fields.items() if not isinstance(value, _KINDS[name]))
+        raise ValueError(f"{wrong!r} is of the wrong type")
+    if not fields.keys() >= _REQUIRED:
+        raise ValueError(f"{min(_REQUIRED - fields.keys())!r} is missing")
+    if isinstance(fields["index"], bool) or isinstance(fields["seed"], bool):
+        raise ValueError("'index' or 'seed' is no number")
+    if fields["status"] not in _STATUSES:
         raise ValueError(f"unknown status {fields['status']!r}")
     if fields["status"] == "ok" and not ("path" in fields and "sha256" in fields):
         raise ValueError("an ok sample without a path and sha256")
-    fields["notes"] = tuple(map(str, fields.get("notes", ())))
+    if "notes" in fields:
+        fields["notes"] = tuple(map(str, fields["notes"]))
     return Sample(**fields)
 
 
@@ -69,13 +92,15 @@ def parse_ledger(data: bytes, name: str = LEDGER_NAME) -> LedgerContent:
     """
     whole_bytes = data.rfind(b"\n") + 1
     samples = []
-    for number, line in enumerate(data[:whole_bytes].split(b"\n")[:-1], start=1):
-        try:
-            samples.append(from_line(line))
-        except (ValueError, RecursionError) as error:
-            raise InputError(
-                f"{name}, line {number}, is damaged ({error}); delete that line to have its sample made again"
-            ) from error
+    with _without_collector():
+        for number, line in enumerate(data[:whole_bytes].split(b"\n")[:-1], start=1):
+            try:
+                samples.append(from_line(line.decode()))
+            except (ValueError, RecursionError) as error:
+                raise InputError(
+                    f"{name}, line {number}, is damaged ({error}); "
+                    "delete that line to have its sample made again"
+                ) from error
     return LedgerContent(tuple(samples), whole_bytes, len(data) - whole_bytes)
 
 
@@ -92,37 +117,46 @@ def latest(samples: Iterable[Sample]) -> dict[tuple[str, int], Sample]:
 
 def count_statuses(samples: Iterable[Sample]) -> dict[str, int]:
     """ok and each failure status -> how many samples; every status is a key."""
-    counts: dict[str, int] = dict.fromkeys(("ok", *FAILURES), 0)
-    for sample in samples:
-        counts[sample.status] += 1
-    return counts
+    found = Counter(sample.status for sample in samples)
+    return {status: found[status] for status in ("ok", *FAILURES)}
 
 
 class LedgerWriter:
-    """Appends to a ledger. A torn last line is cut off on opening, and each line is on disk on return."""
+    """Appends to a ledger. A torn last line is cut off on opening; what is added is on disk on return."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("ab+")
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
         try:
-            self._file.seek(0)
-            content = parse_ledger(self._file.read(), str(path))
+            content = parse_ledger(path.read_bytes(), str(path))
             self.samples: list[Sample] = list(content.samples)
+            self._end = content.whole_bytes
             if content.torn_bytes:
-                self._file.truncate(content.whole_bytes)
-                os.fsync(self._file.fileno())
+                os.ftruncate(self._handle, self._end)
+                os.fsync(self._handle)
         except BaseException:
-            self._file.close()
+            os.close(self._handle)
             raise
 
-    def append(self, sample: Sample) -> None:
-        """Adds one line and waits until the disk has it. Raises OSError where it cannot."""
-        self._file.write(to_line(sample))
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self.samples.append(sample)
+    def extend(self, samples: Sequence[Sample]) -> None:
+        """Adds a line for each sample and waits once until the disk has them all.
+
+        Raises OSError where it cannot; then none of the lines count.
+        """
+        data = b"".join(map(to_line, samples))
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._handle, view) :]
+            os.fsync(self._handle)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._handle, self._end)
+            raise
+        self._end += len(data)
+        self.samples += samples
 
     def close(self) -> None:
-        self._file.close()
+        os.close(self._handle)
 
     def __enter__(self) -> LedgerWriter:
         return self
@@ -131,3 +165,15 @@ class LedgerWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Without Python's search for cycles: it takes as long as the reading of many lines, and finds none."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -20,6 +20,7 @@ from harness.atomic import write_atomic
 from harness.environment import git_commit, machine, package_versions
 from harness.plan import Plan, configuration_hash, run_name
 from harness.seeds import RULE
+from harness.shard import Shard, parse_shard
 
 MANIFEST_NAME = "manifest.json"
 SCHEMA = 1
@@ -33,15 +34,21 @@ def build_manifest(
     bench_spec: str,
     command: Sequence[str] = (),
     batch_size: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    engine: str = "local",
 ) -> dict[str, Any]:
-    """The manifest of a run that has not begun. `bench.prompts` are those chosen under the limit."""
+    """The manifest of a run that has not begun. `bench.prompts` are those chosen under the limit.
+
+    `options` is the resolved configuration that the run was begun with, for the record.
+    """
     bench = plan.bench
     reference = bench.reference
-    began = session(command, batch_size=batch_size)
+    configuration = plan.configuration(model_identity)
+    began = session(command, batch_size=batch_size, engine=engine)
     return {
         "schema": SCHEMA,
-        "name": run_name(plan, model_identity),
-        "run_hash": configuration_hash(plan.configuration(model_identity)),
+        "name": run_name(configuration),
+        "run_hash": configuration_hash(configuration),
         "created": began.pop("started"),
         "model": {"spec": model_spec, "identity": dict(model_identity)},
         "bench": {
@@ -64,18 +71,21 @@ def build_manifest(
         "seed_rule": RULE,
         "samples_per_prompt": plan.samples_per_prompt,
         "limit": plan.limit,
-        "planned": len(plan.prompts) * plan.samples_per_prompt,
+        "options": dict(options or {}),
+        **({} if plan.shard is None else {"shard": str(plan.shard)}),
+        "planned": plan.planned,
         **began,
         "resumed": [],
     }
 
 
-def session(command: Sequence[str], *, batch_size: int | None) -> dict[str, Any]:
+def session(command: Sequence[str], *, batch_size: int | None, engine: str = "local") -> dict[str, Any]:
     """When, how and where pictures are made: by this process, now."""
     return {
         "started": now(),
         "command": shlex.join(command),
         "batch_size": batch_size,
+        "engine": engine,
         "git_commit": git_commit(),
         "versions": package_versions(),
         "machine": machine(),
@@ -92,7 +102,13 @@ def configuration_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "seed": manifest["run_seed"],
         "samples_per_prompt": manifest["samples_per_prompt"],
         "limit": manifest["limit"],
+        **({"shard": manifest["shard"]} if "shard" in manifest else {}),
     }
+
+
+def manifest_shard(manifest: Mapping[str, Any]) -> Shard | None:
+    """The part of a run that the folder holds, None for all. Raises InputError where it is malformed."""
+    return parse_shard(manifest["shard"]) if "shard" in manifest else None
 
 
 def read_manifest(run_dir: Path) -> dict[str, Any]:
@@ -115,6 +131,7 @@ def read_manifest(run_dir: Path) -> dict[str, Any]:
         )
     try:
         configuration_of(manifest)
+        manifest_shard(manifest)
     except (KeyError, TypeError) as error:
         raise InputError(f"{path} is not the manifest of a run: {error!r}") from error
     return manifest

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from drawbench.errors import InputError
 from drawbench.types import Bench, Prompt
 from harness.seeds import sample_seed
+from harness.shard import Shard
 from harness.types import Request, canonical_json
+
+Place = TypeVar("Place")
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 
@@ -21,7 +25,7 @@ class Plan:
     """All that is asked in a run.
 
     `prompts` are those chosen under `limit` (None: all), in the bench's order. `settings` are complete:
-    the model has filled in its defaults.
+    the model has filled in its defaults. `shard` is the part of it that this run makes; None is all.
     """
 
     bench: Bench
@@ -30,13 +34,24 @@ class Plan:
     limit: int | None
     seed: int
     settings: Mapping[str, Any]
+    shard: Shard | None = None
+
+    @property
+    def places(self) -> Iterator[tuple[Prompt, int]]:
+        """Prompt and index of each sample, prompt by prompt."""
+        places = ((prompt, index) for prompt in self.prompts for index in range(self.samples_per_prompt))
+        return in_shard(places, self.shard)
 
     @property
     def requests(self) -> tuple[Request, ...]:
-        """One request a sample, prompt by prompt."""
-        return tuple(
-            self.request(prompt, index) for prompt in self.prompts for index in range(self.samples_per_prompt)
-        )
+        """One request a sample, in the order of `places`."""
+        return tuple(self.request(prompt, index) for prompt, index in self.places)
+
+    @property
+    def planned(self) -> int:
+        """How many samples there are."""
+        whole = len(self.prompts) * self.samples_per_prompt
+        return whole if self.shard is None else self.shard.size(whole)
 
     def request(self, prompt: Prompt, index: int, attempt: int = 0) -> Request:
         """The request for one sample; `attempt` above 0 asks for it with other noise."""
@@ -44,7 +59,10 @@ class Plan:
         return Request(prompt=prompt, index=index, seed=seed, settings=self.settings)
 
     def configuration(self, model_identity: Mapping[str, Any]) -> dict[str, Any]:
-        """All that changes a picture or the question. Runs of equal configurations share a folder."""
+        """All that changes a picture or the question. Runs of equal configurations share a folder.
+
+        A run of all samples has no field `shard`, so its hash is the same in versions without shards.
+        """
         return {
             "model": dict(model_identity),
             "bench": {"name": self.bench.name, "version": self.bench.version, "digest": self.bench.digest},
@@ -52,6 +70,7 @@ class Plan:
             "seed": self.seed,
             "samples_per_prompt": self.samples_per_prompt,
             "limit": self.limit,
+            **({} if self.shard is None else {"shard": str(self.shard)}),
         }
 
 
@@ -62,6 +81,7 @@ def make_plan(
     seed: int = 0,
     limit: int | None = None,
     samples_per_prompt: int | None = None,
+    shard: Shard | None = None,
 ) -> Plan:
     """The plan of a run over `bench`. A `limit` that leaves nothing out counts as none.
 
@@ -89,8 +109,14 @@ def make_plan(
         samples_per_prompt=samples_per_prompt or bench.samples_per_prompt,
         limit=limit,
         seed=seed,
-        settings=settings,
+        settings=dict(settings),
+        shard=shard,
     )
+
+
+def in_shard(places: Iterable[Place], shard: Shard | None) -> Iterator[Place]:
+    """Those of a plan's places that belong to the shard, in order; all of them without a shard."""
+    return iter(places) if shard is None else islice(iter(places), shard.number - 1, None, shard.count)
 
 
 def choose_prompts(prompts: Sequence[Prompt], limit: int | None) -> tuple[Prompt, ...]:
@@ -117,20 +143,26 @@ def configuration_hash(configuration: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical_json(configuration).encode()).hexdigest()
 
 
-def run_name(plan: Plan, model_identity: Mapping[str, Any]) -> str:
+def run_name(configuration: Mapping[str, Any]) -> str:
     """`<model>__<bench>__<settings>__<hash8>`: the first three for the eye, the last says all."""
-    label = [f"seed{plan.seed}"]
-    if plan.samples_per_prompt > 1:
-        label.append(f"x{plan.samples_per_prompt}")
-    if plan.limit is not None:
-        label.append(f"limit{plan.limit}")
-    if plan.settings.get("guidance_scale") is not None:
-        label.insert(0, f"w{plan.settings['guidance_scale']:g}")
-    if plan.settings.get("stages") is not None:
-        label.insert(0, f"{plan.settings['stages']}px")
-    digest = configuration_hash(plan.configuration(model_identity))
-    parts = [str(model_identity.get("name", "model")), plan.bench.name, "-".join(label)]
-    return "__".join([*map(_slug, parts), digest[:8]])
+    settings = configuration["settings"]
+    label = [f"seed{configuration['seed']}"]
+    if configuration["samples_per_prompt"] > 1:
+        label.append(f"x{configuration['samples_per_prompt']}")
+    if "shard" in configuration:
+        label.append("shard" + configuration["shard"].replace("/", "of"))
+    if configuration["limit"] is not None:
+        label.append(f"limit{configuration['limit']}")
+    if settings.get("guidance_scale") is not None:
+        label.insert(0, f"w{settings['guidance_scale']:g}")
+    if settings.get("stages") is not None:
+        label.insert(0, f"{settings['stages']}px")
+    names = [
+        str(configuration["model"].get("name", "model")),
+        configuration["bench"]["name"],
+        "-".join(label),
+    ]
+    return "__".join([*map(_slug, names), configuration_hash(configuration)[:8]])
 
 
 def _slug(text: str) -> str:

@@ -19,12 +19,14 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from harness.atomic import write_atomic
+from harness.atomic import write_atomic, writing_to
 from harness.grid import failure_label
+from harness.metrics.clip_score import CLIP_SCORES
+from harness.metrics.geneval import GENEVAL_METRICS
 from harness.metrics.scenes import SCENES_METRICS
+from harness.metrics.written_text import WRITTEN_TEXT_METRICS
 from harness.plots import axis_svg, interval_svg, make_axis
 from harness.run_view import RunView, spread
-from harness.store import writing_to
 from harness.types import FAILURES, Sample, Score
 
 THUMBNAIL_SIDE = 256
@@ -42,7 +44,10 @@ METRIC_NOTES = {
         "Fréchet distance between the EfficientNet-Lite0 features of the pictures and of the references. "
         "It is no FID: only values of the same identity can be compared."
     ),
+    **{metric.name: metric.summary for metric in CLIP_SCORES},
     **{metric.name: metric.summary for metric in SCENES_METRICS},
+    **{metric.name: metric.summary for metric in GENEVAL_METRICS},
+    **{metric.name: metric.summary for metric in WRITTEN_TEXT_METRICS},
 }
 STATUS_WORDS = {
     "ok": "ok",
@@ -91,13 +96,15 @@ class CategoryTable:
     rows: tuple[CategoryRow, ...]
 
 
-def write_report(run_dir: Path) -> Path:
+def write_report(run_dir: Path, run: RunView | None = None) -> Path:
     """Writes `run_dir/report.html` from what is in the run folder and returns its path.
+
+    `run` is the folder's content where it was read already.
 
     Up to 600 pictures are shown, spread evenly over the categories, in thumbnails of at most 256 pixels and
     12 MB together. Raises InputError where `run_dir` is no run folder or the page cannot be written.
     """
-    page = render_report(RunView.load(run_dir))
+    page = render_report(RunView.load(run_dir) if run is None else run)
     target = run_dir / "report.html"
     with writing_to(run_dir):
         write_atomic(target, page.encode("utf-8", errors="replace"))

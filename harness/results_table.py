@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from harness.summary import TRUNCATED
 from harness.types import FAILURES
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 PLAIN_WIDTH = 120
 FAILURES_SHOWN = 3
@@ -20,6 +25,9 @@ def print_summary(summary: Mapping[str, Any], run_dir: str) -> None:
         print(f"  {failure['status']} {failure['prompt_id']}/{failure['index']}: {failure['reason']}")
     if summary["truncated_prompts"]:
         print(f"{len(summary['truncated_prompts'])} prompts were cut short by the model")
+    for note, count in summary["sample_notes"].items():
+        if not note.startswith(TRUNCATED):
+            print(f"{count} pictures: {note}")
     if summary["scores"]:
         _print_scores(summary["scores"])
     for metric, reason in summary["skipped"]:
@@ -40,14 +48,47 @@ def counts_line(summary: Mapping[str, Any]) -> str:
     return line
 
 
-def _print_scores(scores: Sequence[Mapping[str, Any]]) -> None:
+def print_sweep(sweep: Mapping[str, Any], out: Path) -> None:
+    """Prints a row for each run of a sweep: its settings, pictures and scores over the whole bench."""
+    names = [axis["name"] for axis in sweep["axes"]]
+    whole = [[s for s in run["scores"] if s["category"] is None] for run in sweep["runs"]]
+    metrics = list(dict.fromkeys(score["metric"] for scores in whole for score in scores))
+    table = _table(*names, "ok", *metrics)
+    for run, scores in zip(sweep["runs"], whole, strict=True):
+        by_name = {score["metric"]: score for score in scores}
+        cells = [_with_interval(by_name[m]) if m in by_name else "n/a" for m in metrics]
+        counts = run["counts"]
+        table.add_row(
+            *(str(run["point"][name]) for name in names), f"{counts['ok']}/{counts['planned']}", *cells
+        )
+    _show(table)
+    for identity in dict.fromkeys(score["identity"] for scores in whole for score in scores):
+        print(identity)
+    print(f"runs: {out}, table: {out / sweep['name']}.json")
+
+
+def _with_interval(score: Mapping[str, Any]) -> str:
+    return f"{_number(score['value'])} [{_number(score['low'])}, {_number(score['high'])}]"
+
+
+def _table(*names: str) -> Table:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("metric", "category", "value", "95% interval", "n"):
+    for name in names:
         table.add_column(name, justify="left" if name in ("metric", "category") else "right")
+    return table
+
+
+def _show(table: Table) -> None:
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, markup=False).print(table)
+
+
+def _print_scores(scores: Sequence[Mapping[str, Any]]) -> None:
+    table = _table("metric", "category", "value", "95% interval", "n")
     for score in scores:
         table.add_row(
             f"{score['metric']} {'↑' if score['direction'] == 'higher' else '↓'}",
@@ -56,7 +97,7 @@ def _print_scores(scores: Sequence[Mapping[str, Any]]) -> None:
             f"{_number(score['low'])} to {_number(score['high'])}",
             str(score["n"]),
         )
-    Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, markup=False).print(table)
+    _show(table)
     for identity in dict.fromkeys(score["identity"] for score in scores):
         print(identity)
 

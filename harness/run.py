@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.config_file import config_settings, use_config
 from harness.exits import FINE, INTERRUPTED, command_line, complain, run_app
+
+if TYPE_CHECKING:
+    from harness.options import RunOptions
+    from harness.sweep import Axis
 
 
 class Device(StrEnum):
@@ -39,7 +45,11 @@ class FailurePolicy(StrEnum):
 
 ModelFlag = Annotated[
     str,
-    typer.Option("--model", help="imagen, folder:PATH, dummy, or your own: my_pkg.module:MyModel."),
+    typer.Option(
+        "--model",
+        help="imagen, diffusers:FOLDER, openai:MODEL, folder:PATH, my_pkg.module:MyModel, ...; "
+        "`drawbench ls models` lists them.",
+    ),
 ]
 BenchFlag = Annotated[
     str, typer.Option("--bench", help="A bench's name, or file:PATH. `drawbench ls` lists them.")
@@ -49,10 +59,23 @@ MetricsFlag = Annotated[
     typer.Option("--metrics", help="Names with commas between; default: all that can be computed."),
 ]
 ReferenceFlag = Annotated[
-    str | None, typer.Option("--reference", help="Real pictures to compare with: scenes, or a folder.")
+    str | None,
+    typer.Option(
+        "--reference",
+        help="Real pictures: scenes, a folder, folder:PATH,size=256,crop=center, or statistics (.npz).",
+    ),
 ]
 WeightsFlag = Annotated[
     Path | None, typer.Option("--weights", help="A folder to look for weights in, first.")
+]
+WithFlag = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        metavar="KEY=NETWORK,...",
+        help="Networks for the metrics: clip=MODEL/TAG, MODEL=FILE or local-dir:FOLDER (open_clip); "
+        "pick=, vqa= and detector= a hub's name or a folder; detector= also my_pkg.module:name.",
+    ),
 ]
 DownloadFlag = Annotated[bool, typer.Option("--download", help="Fetch weights that are not on this machine.")]
 DeviceFlag = Annotated[Device, typer.Option("--device", help="Where to compute.")]
@@ -60,8 +83,15 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing 
 
 
 def run(
+    context: typer.Context,
     model: ModelFlag,
     bench: BenchFlag,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            is_eager=True, callback=use_config, help="A TOML file of flags and [settings]; flags stand above."
+        ),
+    ] = None,
     prompts: Annotated[
         Path | None, typer.Option(help="A prompt file to take the bench's prompts from.")
     ] = None,
@@ -83,6 +113,10 @@ def run(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another of the model's settings.")
     ] = None,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=V,V,...", help="A run for each value of a setting, on the same noise."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides the noise of every sample.")] = 0,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Pictures drawn side by side. Changes speed, never a picture.")
@@ -99,8 +133,29 @@ def run(
     metrics: MetricsFlag = None,
     reference: ReferenceFlag = None,
     weights: WeightsFlag = None,
+    networks: WithFlag = None,
     download: DownloadFlag = False,
     offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
+    engine: Annotated[
+        str, typer.Option(help="Where to draw: local, ray, or one that a package adds.")
+    ] = "local",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Processes that draw, one a device; default: local 1, ray all there is room for."
+        ),
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="A Ray cluster that runs already, such as auto or HOST:PORT.")
+    ] = None,
+    images_to: Annotated[
+        str | None,
+        typer.Option(help="A URL (s3://, gs://, ...) for workers that share no disk to write pictures to."),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Draw only this part; `drawbench merge` puts the parts together."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
     as_json: JsonFlag = False,
 ) -> int:
@@ -108,12 +163,14 @@ def run(
 
     The same command takes up a run that was ended at any moment, and repeats nothing.
     """
-    from harness.options import RunOptions, ScoreOptions, collect_settings, split_names
-    from harness.pipeline import execute, prepare
-    from harness.progress import make_progress
-    from harness.results_table import print_summary
-    from harness.summary import verdict
+    from harness.engines.registry import EngineOptions
+    from harness.options import RunOptions, ScoreOptions, collect_settings, split_names, split_networks
+    from harness.shard import parse_shard
+    from harness.sweep import Axis
 
+    axes = [Axis.parse(text) for text in sweep or ()]
+    flagged = collect_settings(settings or (), guidance_scale=guidance_scale, stages=stages, steps=steps)
+    from_file = {n: v for n, v in config_settings(context).items() if n not in {axis.name for axis in axes}}
     options = RunOptions(
         model=model,
         bench=bench,
@@ -125,7 +182,7 @@ def run(
         bench_size=bench_size,
         samples_per_prompt=samples_per_prompt,
         seed=seed,
-        settings=collect_settings(settings or (), guidance_scale=guidance_scale, stages=stages, steps=steps),
+        settings={**from_file, **flagged},
         batch_size=batch_size,
         device=device.value,
         dtype=dtype.value,
@@ -138,17 +195,32 @@ def run(
             weights=weights,
             download=download,
             device=device.value,
+            networks=split_networks(networks or ()),
         ),
         offline=offline,
+        engine=EngineOptions(engine, workers, ray_address, device.value),
+        shard=None if shard is None else parse_shard(shard),
+        images_to=images_to,
         command=command_line(),
     )
+    if axes:
+        return _run_sweep(options, axes, dry_run=dry_run, as_json=as_json)
+    return _run_one(options, dry_run=dry_run, as_json=as_json)
+
+
+def _run_one(options: RunOptions, *, dry_run: bool, as_json: bool) -> int:
+    from harness.pipeline import execute, prepare
+    from harness.progress import make_progress
+    from harness.results_table import print_summary
+    from harness.summary import verdict
+
     prepared = prepare(options)
     for notice in prepared.bench.notices:
         print(notice, file=sys.stderr if as_json else sys.stdout, flush=True)
     if dry_run:
-        from harness.dry_run import describe_run, plan_lines
+        from harness.dry_run import describe_run, measured_pace, plan_lines
 
-        plan = describe_run(prepared)
+        plan = describe_run(prepared, measured_pace(prepared, make_progress()))
         print(json.dumps(plan, indent=2, ensure_ascii=False) if as_json else "\n".join(plan_lines(plan)))
         return FINE
     try:
@@ -161,6 +233,34 @@ def run(
     else:
         print_summary(summary, str(prepared.run_dir))
     return verdict(summary)
+
+
+def _run_sweep(options: RunOptions, axes: Sequence[Axis], *, dry_run: bool, as_json: bool) -> int:
+    from harness.progress import make_progress
+    from harness.results_table import print_sweep
+    from harness.summary import verdict
+    from harness.sweep import execute_sweep, prepare_all
+
+    runs = prepare_all(options, axes)
+    for notice in runs[0].bench.notices:
+        print(notice, file=sys.stderr if as_json else sys.stdout, flush=True)
+    if dry_run:
+        from harness.dry_run import describe_run, measured_pace, sweep_lines
+
+        progress = make_progress()
+        plans = [describe_run(one, measured_pace(one, progress)) for one in runs]
+        print(json.dumps(plans, indent=2, ensure_ascii=False) if as_json else "\n".join(sweep_lines(plans)))
+        return FINE
+    try:
+        result = execute_sweep(options, axes, make_progress())
+    except KeyboardInterrupt:
+        complain(f"interrupted; what is finished is kept in {options.out}: run the same command again")
+        return INTERRUPTED
+    if as_json:
+        print(json.dumps(result, indent=2, ensure_ascii=False))
+    else:
+        print_sweep(result, options.out)
+    return max(verdict(one) for one in result["runs"])
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -43,9 +44,20 @@ class RunView:
     reasons: Mapping[tuple[str, int], Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, run_dir: Path) -> RunView:
-        """Reads `run_dir`. Raises InputError where it is no run folder or a file in it is malformed."""
-        manifest = read_manifest(run_dir)
+    def load(
+        cls,
+        run_dir: Path,
+        manifest: Mapping[str, Any] | None = None,
+        samples: Sequence[Sample] | None = None,
+    ) -> RunView:
+        """Reads `run_dir`; `manifest` and the planned `samples` need no reading where they are at hand.
+
+        Raises InputError where it is no run folder or a file in it is malformed.
+        """
+        if manifest is None:
+            manifest = read_manifest(run_dir)
+        if samples is None:
+            samples = planned_samples(manifest, read_ledger(run_dir))
         summary = read_summary(run_dir) if (run_dir / SUMMARY_NAME).exists() else {}
         per_sample, reasons = _read_per_sample(run_dir / SCORES_FILE)
         return cls(
@@ -53,7 +65,7 @@ class RunView:
             manifest=manifest,
             summary=summary,
             prompts=manifest_prompts(manifest),
-            samples=tuple(planned_samples(manifest, read_ledger(run_dir))),
+            samples=tuple(samples),
             scores=tuple(score_from_dict(entry) for entry in summary.get("scores", [])),
             per_sample=per_sample,
             reasons=reasons,
@@ -69,10 +81,10 @@ class RunView:
         """The bench that really ran, e.g. "drawbench-open"."""
         return str(self.manifest["bench"]["name"])
 
-    @property
+    @cached_property
     def counts(self) -> dict[str, int]:
         """planned, ok, each failure status and missing -> number of samples."""
-        planned = len(self.prompts) * int(self.manifest["samples_per_prompt"])
+        planned = int(self.manifest["planned"])
         return {"planned": planned, **count_statuses(self.samples), "missing": planned - len(self.samples)}
 
     @property

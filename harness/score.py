@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from drawbench.errors import InputError
 from drawbench.types import Prompt
 from harness.extractors import Extractors
-from harness.extractors.base import ImageExtractor
+from harness.extractors.base import ImageExtractor, ImageObserver, PairJudge, TextExtractor
 from harness.features import Item, image_features, text_features
 from harness.metrics import AnyMetric
 from harness.metrics.base import Explains, Inputs, PerImageMetric, ReferenceFeatures, Selective, SetMetric
+from harness.metrics.needs import judge_names, observer_names, sent_texts
+from harness.pair_scores import pair_scores
 from harness.reference import load_reference
-from harness.rows import Vectors, as_rows
-from harness.score_plan import Progress, ScorePlan, choose_metrics, extractors_for
+from harness.rows import Rows, Vectors
+from harness.score_plan import Progress, ScorePlan, choose_metrics, extractors_for, stage
 from harness.stats import cluster_mean_interval
 from harness.types import Sample, Score, Status
 
@@ -155,13 +157,20 @@ def look_at_pictures(
     if plan.reference is not None and against:
         needed = [builds[name] for name in against]
         reference, remarks_on_it = load_reference(
-            plan.reference, needed, device=device, progress=_stage(progress, "reference features")
+            plan.reference, needed, device=device, progress=stage(progress, "reference features")
         )
         remarks += remarks_on_it
     good = [s for s in samples if s.status == "ok"]
     items = [Item(root / (s.path or ""), s.sha256) for s in good]
+    observers = [extractors.observer(name) for name in observer_names(metrics)]
+    judges = {name: extractors.pair(name) for name in judge_names(metrics)}
     found = image_features(
-        items, list(builds.values()), device=device, progress=_stage(progress, "picture features")
+        items,
+        list(builds.values()),
+        observers,
+        device=device,
+        workers=extractors.setting.workers,
+        progress=stage(progress, "picture features"),
     )
     scored = tuple(good[place] for place in found.kept)
     unreadable = {good[place].key: reason for place, reason in found.failed}
@@ -169,20 +178,22 @@ def look_at_pictures(
         first, reason = next(iter(unreadable.items()))
         where = next(s.path for s in good if s.key == first)
         remarks.append(f"{len(unreadable)} pictures could not be scored (first: {where}, {reason})")
-    inputs = _inputs(scored, prompts, extractors, builds, found.features, reference, plan.seed)
+    tools: list[ImageExtractor | ImageObserver | PairJudge] = [*builds.values(), *observers, *judges.values()]
+    identities = {tool.name: tool.identity for tool in tools}
+    inputs = _inputs(scored, prompts, extractors, identities, found.features, reference, plan.seed)
+    pictures = [Item(items[i].path, sha256) for i, sha256 in zip(found.kept, found.sha256, strict=True)]
+
+    def judge(name: str, texts: Sequence[str]) -> Vectors:
+        tell = stage(progress, f"pairs for {name}")
+        return pair_scores(pictures, texts, judges[name], device=device, progress=tell)
+
+    inputs = replace(inputs, observations=found.observations, judge=judge)
     return Looked(inputs, scored, unreadable, tuple(remarks))
 
 
 def seven_digits(value: float) -> float:
     """The number with seven significant digits: what is computed beyond them depends on the machine."""
     return float(f"{value:.7g}")
-
-
-def _stage(progress: Progress | None, stage: str) -> Callable[[int, int], None] | None:
-    if progress is None:
-        return None
-    tell = progress
-    return lambda done, total: tell(stage, done, total)
 
 
 def _failure(sample: Sample, unreadable: Mapping[str, str]) -> FailedImage:
@@ -197,13 +208,12 @@ def _inputs(
     scored: Sequence[Sample],
     prompts: Mapping[str, Prompt],
     extractors: Extractors,
-    builds: Mapping[str, ImageExtractor],
-    features: Mapping[str, Vectors],
+    identities: dict[str, str],
+    features: Mapping[str, Rows],
     reference: ReferenceFeatures | None,
     seed: int,
 ) -> Inputs:
     number = {prompt_id: i for i, prompt_id in enumerate(dict.fromkeys(s.prompt_id for s in scored))}
-    identities = {name: extractor.identity for name, extractor in builds.items()}
 
     @cache
     def embed_once(name: str, texts: tuple[str, ...]) -> Vectors:
@@ -215,21 +225,23 @@ def _inputs(
         return embed_once(name, tuple(texts))
 
     return Inputs(
-        features={name: as_rows(vectors) for name, vectors in features.items()},
+        features=features,
         captions=[prompts[s.prompt_id].text for s in scored],
         clusters=np.array([number[s.prompt_id] for s in scored], dtype=np.intp),
         identities=identities,
         embed=embed,
         reference=reference,
-        file_type=_file_type(scored),
+        file_type=file_type(s.path or "" for s in scored),
         seed=seed,
         metas=[prompts[s.prompt_id].meta for s in scored],
+        bench_texts=[prompt.text for prompt in prompts.values()],
     )
 
 
-def _file_type(scored: Sequence[Sample]) -> str:
+def file_type(paths: Iterable[str]) -> str:
+    """How pictures are stored, by their suffixes: "png", or "jpeg+png" where there are several kinds."""
     same = {"jpg": "jpeg", "tif": "tiff"}
-    suffixes = {Path(s.path or "").suffix.lower().removeprefix(".") for s in scored}
+    suffixes = {Path(path).suffix.lower().removeprefix(".") for path in paths}
     return "+".join(sorted(same.get(suffix, suffix) for suffix in suffixes)) or "none"
 
 
@@ -243,27 +255,32 @@ def _score_set(
 ) -> None:
     """Adds a whole-set metric's score and remarks, or the reason why it has none."""
     try:
-        estimate = metric.whole_set(inputs)
+        score, remarks = set_score(metric, inputs)
     except ValueError as error:
         skipped.append((metric.name, str(error)))
         return
-    notes += estimate.notes
+    notes += remarks
     if failed:
         notes.append(
             f"{metric.name}: {len(failed)} failed samples are not in it, and it cannot be bounded for them"
         )
-    scores.append(
-        Score(
-            metric=metric.name,
-            value=seven_digits(estimate.value),
-            low=seven_digits(estimate.interval.low),
-            high=seven_digits(estimate.interval.high),
-            n=int(inputs.clusters.size),
-            identity=metric.identity(inputs),
-            direction=metric.direction,
-            method=estimate.interval.method,
-        )
+    scores.append(score)
+
+
+def set_score(metric: SetMetric, inputs: Inputs) -> tuple[Score, tuple[str, ...]]:
+    """A whole-set metric's score, and remarks that belong beside it. Raises ValueError where it has none."""
+    estimate = metric.whole_set(inputs)
+    score = Score(
+        metric=metric.name,
+        value=seven_digits(estimate.value),
+        low=seven_digits(estimate.interval.low),
+        high=seven_digits(estimate.interval.high),
+        n=int(inputs.clusters.size),
+        identity=metric.identity(inputs),
+        direction=metric.direction,
+        method=estimate.interval.method,
     )
+    return score, estimate.notes
 
 
 def _mean_scores(
@@ -282,7 +299,7 @@ def _mean_scores(
     applied = np.full(values.shape, True)
     if isinstance(metric, Selective):
         applied = ~np.isnan(values)
-        failed = [f for f in failed if metric.applies(prompts[f.prompt_id].meta)]
+        failed = [f for f in failed if metric.applies(prompts[f.prompt_id])]
     of_scored = np.array([prompts[s.prompt_id].category for s in scored])
     of_failed = [prompts[f.prompt_id].category for f in failed]
     categories = list(dict.fromkeys(p.category for p in prompts.values()))
@@ -365,8 +382,13 @@ def _truncated(
     metrics: Sequence[AnyMetric],
     extractors: Extractors,
 ) -> tuple[str, ...]:
-    """Ids of the prompts that a text encoder of the metrics cuts."""
-    names = dict.fromkeys(name for metric in metrics for name in metric.text_extractors)
-    asked = dict.fromkeys(s.prompt_id for s in scored)
-    readers = [extractors.text(name) for name in names] if asked else []
-    return tuple(i for i in asked if any(reader.is_truncated(prompts[i].text) for reader in readers))
+    """Ids of the prompts that a text encoder or a judge of the metrics cuts."""
+    asked = list(dict.fromkeys(s.prompt_id for s in scored))
+    cut: set[str] = set()
+    for metric in metrics if asked else ():
+        readers: list[TextExtractor | PairJudge] = [extractors.text(name) for name in metric.text_extractors]
+        readers += [extractors.pair(name) for name in judge_names([metric])]
+        sent = sent_texts(metric, [prompts[i].text for i in asked])
+        for reader in readers:
+            cut |= {i for i, text in zip(asked, sent, strict=True) if reader.is_truncated(text)}
+    return tuple(i for i in asked if i in cut)

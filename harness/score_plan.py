@@ -10,15 +10,15 @@ from typing import Literal
 from drawbench.errors import InputError
 from drawbench.types import Prompt
 from harness.extractors import Extractors, Setting
-from harness.extractors.base import DEFAULT_CLIP
-from harness.metrics import AnyMetric, find_metric
-from harness.metrics.base import Selective
-from harness.metrics.scenes import SCENES_METRICS
-from harness.reference import ReferenceSource, reference_files
+from harness.extractors.base import DEFAULT_CLIP, DEFAULT_DETECTOR, DEFAULT_PICK, DEFAULT_VQA
+from harness.metrics import AnyMetric, built_in, find_metric
+from harness.metrics.base import ChosenWhereSuited, Selective
+from harness.metrics.needs import needed_extractors
+from harness.reference import ReferenceSource, check_reference, reference_lacks
 from harness.weights import WeightsPolicy
 
 Progress = Callable[[str, int, int], None]
-_FRECHET_CHOICES = ("fid", "fid_legacy_pytorch", "fd_effnet_lite0")
+FRECHET_CHOICES = ("fid", "fid_legacy_pytorch", "fd_effnet_lite0")
 _ALIGNMENT_CHOICES = ("clip_score", "align_conse")
 _CAVEATS = {
     "align_conse": " and is not comparable with it (it sees the objects, hardly colour, number or place)",
@@ -43,6 +43,9 @@ class ScorePlan:
     seed: int = 0
     on_failure: Literal["fail", "count"] = "count"
     clip_model: str = DEFAULT_CLIP
+    pick_model: str = DEFAULT_PICK
+    vqa_model: str = DEFAULT_VQA
+    detector: str = DEFAULT_DETECTOR
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,14 @@ def choose_metrics(
     Named metrics must all be possible. Without names it is one alignment metric (clip_score where CLIP's
     weights can be had, else align_conse) and, where there are reference pictures, one Fréchet distance
     (fid, fid_legacy_pytorch or fd_effnet_lite0, the first whose weights can be had), with a note on each
-    stand-in; and where the prompts come with scenes, the scenes judge. `prompts` None leaves out what depends
-    on them. Raises InputError for an unknown metric, lacking weights or reference pictures, prompts that a
-    named metric cannot judge, and a reference folder without pictures.
+    stand-in; and every metric that is ChosenWhereSuited and that the prompts suit, such as the scenes
+    judge's. `prompts` None leaves out what depends on them. Raises InputError for an unknown metric, lacking
+    weights or reference pictures, prompts that a named metric cannot judge, and a reference folder without
+    pictures.
     """
     extractors = extractors or extractors_for(plan)
-    if plan.reference is not None and plan.reference.kind == "folder":
-        reference_files(plan.reference)
+    if plan.reference is not None:
+        check_reference(plan.reference)
     if plan.metrics is not None:
         metrics = tuple(find_metric(name) for name in dict.fromkeys(plan.metrics))
         for metric in metrics:
@@ -82,14 +86,14 @@ def choose_metrics(
     chosen: list[AnyMetric] = []
     notes: list[str] = []
     skipped: list[tuple[str, str]] = []
-    wanted = [_ALIGNMENT_CHOICES, *([_FRECHET_CHOICES] if plan.reference else [])]
+    wanted = [_ALIGNMENT_CHOICES, *([FRECHET_CHOICES] if plan.reference else [])]
     if plan.reference is None:
-        skipped.append((_FRECHET_CHOICES[0], "no reference pictures; give --reference FOLDER or scenes"))
+        skipped.append((FRECHET_CHOICES[0], "no reference pictures; give --reference FOLDER or scenes"))
     for choices in wanted:
         lacks: dict[str, str] = {}
         for name in choices:
             metric = find_metric(name)
-            problem = _missing(metric, extractors)
+            problem = reference_lacks(plan.reference, metric) or _missing(metric, extractors)
             if problem is None:
                 chosen.append(metric)
                 if lacks:
@@ -101,12 +105,14 @@ def choose_metrics(
         else:
             skipped += lacks.items()
     if prompts is not None:
-        lead = SCENES_METRICS[0]
-        problem = _unsuited(lead, prompts) or _missing(lead, extractors)
-        if problem is None:
-            chosen += SCENES_METRICS
-        else:
-            skipped.append((lead.name, problem))
+        for metric in built_in():
+            if not isinstance(metric, ChosenWhereSuited) or _unsuited(metric, prompts):
+                continue
+            problem = _missing(metric, extractors)
+            if problem is None:
+                chosen.append(metric)
+            elif (metric.family, problem) not in skipped:
+                skipped.append((metric.family, problem))
     return MetricChoice(tuple(chosen), tuple(notes), tuple(skipped))
 
 
@@ -115,24 +121,41 @@ def extractors_for(plan: ScorePlan, progress: Progress | None = None) -> Extract
     return Extractors(_setting(plan, progress))
 
 
+def stage(progress: Progress | None, stage: str) -> Callable[[int, int], None] | None:
+    """Tells `progress` under that stage's name how far it is: a function of (done, total)."""
+    if progress is None:
+        return None
+    tell = progress
+    return lambda done, total: tell(stage, done, total)
+
+
 def _setting(plan: ScorePlan, progress: Progress | None = None) -> Setting:
     device = plan.device
     if device == "auto":
         import torch
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Setting(WeightsPolicy(plan.weights_dir, plan.download, progress), device, plan.clip_model)
+    policy = WeightsPolicy(plan.weights_dir, plan.download, progress)
+    return Setting(
+        policy,
+        device,
+        clip_model=plan.clip_model,
+        pick_model=plan.pick_model,
+        vqa_model=plan.vqa_model,
+        detector=plan.detector,
+    )
 
 
 def _missing(metric: AnyMetric, extractors: Extractors) -> str | None:
-    wanted = dict.fromkeys(metric.image_extractors + metric.text_extractors)
-    return next((problem for name in wanted if (problem := extractors.missing(name))), None)
+    return next(
+        (problem for name in needed_extractors(metric) if (problem := extractors.missing(name))), None
+    )
 
 
 def _unsuited(metric: AnyMetric, prompts: Sequence[Prompt] | None) -> str | None:
     if prompts is None or not isinstance(metric, Selective):
         return None
-    return metric.unsuited([prompt.meta for prompt in prompts])
+    return metric.unsuited(prompts)
 
 
 def _require(
@@ -140,11 +163,11 @@ def _require(
 ) -> None:
     if metric.needs_reference and plan.reference is None:
         raise InputError(f"metric {metric.name} needs reference pictures; give --reference FOLDER or scenes")
-    if unsuited := _unsuited(metric, prompts):
+    if unsuited := _unsuited(metric, prompts) or reference_lacks(plan.reference, metric):
         raise InputError(f"metric {metric.name} cannot be computed: {unsuited}")
     problem = _missing(metric, extractors)
     if problem is None:
         return
-    choices = next((c for c in (_FRECHET_CHOICES, _ALIGNMENT_CHOICES) if metric.name in c), ())
+    choices = next((c for c in (FRECHET_CHOICES, _ALIGNMENT_CHOICES) if metric.name in c), ())
     hint = f"; or use its stand-in {choices[-1]}" if choices and choices[-1] != metric.name else ""
     raise InputError(f"metric {metric.name} cannot be computed: {problem}{hint}")

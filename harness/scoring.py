@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drawbench.types import Prompt, Reference
+from harness.atomic import writing_to
 from harness.options import ScoreOptions
 from harness.progress import Progress, StageCalls
-from harness.store import writing_to
 from harness.types import Sample
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def make_scorer(options: ScoreOptions, reference: Reference | None, prompts: Seq
     `reference` is the bench's own, used where the options name none. Loads no network. Raises InputError for
     an unknown metric, for one that lacks weights or references, and for one that cannot judge such prompts.
     """
+    from harness.extractors.base import DEFAULT_CLIP, DEFAULT_DETECTOR, DEFAULT_PICK, DEFAULT_VQA
     from harness.reference import ReferenceSource
     from harness.score_plan import ScorePlan, choose_metrics
 
@@ -58,5 +59,9 @@ def make_scorer(options: ScoreOptions, reference: Reference | None, prompts: Seq
         weights_dir=options.weights,
         download=options.download,
         device=options.device,
+        clip_model=options.networks.get("clip", DEFAULT_CLIP),
+        pick_model=options.networks.get("pick", DEFAULT_PICK),
+        vqa_model=options.networks.get("vqa", DEFAULT_VQA),
+        detector=options.networks.get("detector", DEFAULT_DETECTOR),
     )
     return Scorer(plan, choose_metrics(plan, prompts=prompts).names)

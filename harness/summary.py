@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,8 @@ from drawbench.errors import InputError
 from harness.atomic import write_atomic
 from harness.generate import OnFailure
 from harness.ledger import count_statuses, latest
-from harness.manifest import now, to_json
+from harness.manifest import manifest_shard, now, to_json
+from harness.plan import in_shard
 from harness.types import Sample, Score
 
 SUMMARY_NAME = "summary.json"
@@ -25,12 +27,12 @@ FAILURES_SHOWN = 100
 def planned_samples(manifest: Mapping[str, Any], lines: Sequence[Sample]) -> list[Sample]:
     """The last ledger line of each planned sample, in the plan's order; those not yet made are left out."""
     found = latest(lines)
-    places = [
+    places = (
         (entry["id"], index)
         for entry in manifest["bench"]["prompts"]
         for index in range(manifest["samples_per_prompt"])
-    ]
-    return [found[place] for place in places if place in found]
+    )
+    return [found[place] for place in in_shard(places, manifest_shard(manifest)) if place in found]
 
 
 def build_summary(
@@ -43,19 +45,22 @@ def build_summary(
     skipped: Sequence[tuple[str, str]] = (),
     cut_by_metrics: Sequence[str] = (),
     seconds: Mapping[str, float] | None = None,
+    stages: Sequence[Mapping[str, Any]] = (),
     command: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The summary of a run from its manifest, all its ledger lines and its scores.
 
     `skipped` pairs a metric with why it was not computed. `cut_by_metrics` has the ids of the prompts that a
     metric's text encoder read in part; `truncated_prompts` are those that the model did. `seconds` maps a
-    part of the work (scoring, ...) to how long it took in this process.
+    part of the work (scoring, ...) to how long it took in this process; `stages` has the log's account of
+    each stage before this summary (see `harness.run_log`).
     """
     samples = planned_samples(manifest, lines)
     failed = [sample for sample in samples if sample.status != "ok"]
     counts = {"planned": manifest["planned"], **count_statuses(samples)}
     counts["missing"] = counts["planned"] - len(samples)
     drawing = [line.seconds for line in lines if line.seconds is not None]
+    costs = [line.cost for line in lines if line.cost is not None]
     drawn = [sample.seconds for sample in samples if sample.status == "ok" and sample.seconds is not None]
     sample_notes = Counter(note for sample in samples for note in sample.notes)
     truncated = {s.prompt_id for s in samples if any(note.startswith(TRUNCATED) for note in s.notes)}
@@ -84,6 +89,8 @@ def build_summary(
         "notes": list(notes),
         "skipped": [list(pair) for pair in skipped],
         "timings": {"drawing": round(sum(drawing), 3), **(seconds or {})},
+        "stages": [dict(stage) for stage in stages],
+        "cost": round(math.fsum(costs), 6) if costs else None,
         "seconds_per_picture": round(sum(drawn) / len(drawn), 4) if drawn else None,
     }
 

@@ -39,21 +39,44 @@ class Request:
 
     def key(self, model_identity: Mapping[str, Any]) -> str:
         """sha256 over model identity, prompt text, index, seed and settings; hexadecimal."""
-        content = [dict(model_identity), self.prompt.text, self.index, self.seed, dict(self.settings)]
-        return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+        return KeyMaker(model_identity, self.settings).key(self.prompt.text, self.index, self.seed)
+
+
+class KeyMaker:
+    """Makes the keys of many requests to one model with the same settings.
+
+    A key is sha256 over the canonical JSON of [model identity, prompt text, index, seed, settings].
+    """
+
+    def __init__(self, model_identity: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+        self._before = hashlib.sha256(f"[{canonical_json(dict(model_identity))},".encode())
+        self._after = f",{canonical_json(dict(settings))}]"
+
+    def key(self, text: str, index: int, seed: int) -> str:
+        """The key of one request; hexadecimal."""
+        digest = self._before.copy()
+        digest.update(f"{_TEXT.encode(text)},{index},{seed}{self._after}".encode())
+        return digest.hexdigest()
+
+
+_TEXT = json.JSONEncoder(ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A picture that a model did not give, and why."""
+    """A picture that a model did not give, and why. `cost` is what it came to all the same."""
 
     status: Status
     reason: str
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One line of the ledger: what became of a request. `path` is relative to the run folder."""
+    """One line of the ledger: what became of a request. `path` is relative to the run folder.
+
+    `cost` is what the request came to, in the currency of the model's prices; None where it is not known.
+    """
 
     key: str
     prompt_id: str
@@ -65,6 +88,7 @@ class Sample:
     seconds: float | None = None
     reason: str | None = None
     notes: tuple[str, ...] = ()
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +118,14 @@ Picture = Image.Image | NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A picture with what its model has to say about it, such as "prompt truncated to 64 tokens"."""
+    """A picture with what its model has to say about it, such as "prompt truncated to 64 tokens".
+
+    `cost` is what it came to, failed attempts included; None where that is not known.
+    """
 
     picture: Picture
     notes: tuple[str, ...] = ()
+    cost: float | None = None
 
 
 class Model(Protocol):

@@ -65,6 +65,16 @@ class UNet(nn.Module, ABC):
         encoded: tuple[Tensor, Tensor] = self.text(states, mask)
         return encoded
 
+    def to_patches(self, pictures: Tensor) -> Tensor:
+        """(B, 3, S, S) to the form in which the network reads pictures, (B, pixels, S / patch, S / patch)."""
+        patches: Tensor = F.pixel_unshuffle(pictures, self.config.patch)
+        return patches.contiguous(memory_format=torch.channels_last)
+
+    def from_patches(self, patches: Tensor) -> Tensor:
+        """The pictures (B, 3, S, S) of such a form."""
+        pictures: Tensor = F.pixel_shuffle(patches, self.config.patch)
+        return pictures
+
     def forward(
         self,
         z: Tensor,
@@ -74,25 +84,32 @@ class UNet(nn.Module, ABC):
         mask: Tensor,
         lowres: Tensor | None = None,
         aug_log_snr: Tensor | None = None,
+        in_patches: bool = False,
     ) -> Tensor:
         """The prediction, of shape z.
 
         z: (B, 3, S, S); log_snr, aug_log_snr: (B,); tokens, pooled: from `encode_text`; mask: (B, T), true
-        for tokens; lowres: (B, 3, S, S), from `imagen.lowres.condition`. Raises ValueError when S is no
-        multiple of the configuration's `stride`, or a super-resolution U-Net lacks its condition.
+        for tokens; lowres: (B, 3, S, S), from `imagen.lowres.condition`. With `in_patches` z, lowres and the
+        prediction are in the form of `to_patches`, which spares a sampler the change at every step. Raises
+        ValueError when S is no multiple of the configuration's `stride`, or a super-resolution U-Net lacks
+        its condition.
         """
-        patch, stride = self.config.patch, self.config.stride
-        if z.shape[-1] % stride or z.shape[-2] % stride:
-            raise ValueError(
-                f"this U-Net takes sides that are multiples of {stride}, not {tuple(z.shape[2:])}"
-            )
+        if not in_patches:
+            stride = self.config.stride
+            if z.shape[-1] % stride or z.shape[-2] % stride:
+                raise ValueError(
+                    f"this U-Net takes sides that are multiples of {stride}, not {tuple(z.shape[2:])}"
+                )
+            lowres = None if lowres is None else self.to_patches(lowres)
+            z = self.to_patches(z)
         embedding = self.time(log_snr) + pooled
-        x = F.pixel_unshuffle(z, patch)
+        x = z
         if self.aug is not None:
             if lowres is None or aug_log_snr is None:
                 raise ValueError("a super-resolution U-Net needs lowres and aug_log_snr")
             embedding = embedding + self.aug(aug_log_snr)
-            x = torch.cat([x, F.pixel_unshuffle(lowres, patch)], dim=1)
+            x = torch.cat([z, lowres], dim=1)
         embedding = F.silu(embedding).to(z.dtype)
         x = x.contiguous(memory_format=torch.channels_last)
-        return F.pixel_shuffle(self.trunk(x, embedding, tokens, visible_tokens(mask)), patch)
+        raw = self.trunk(x, embedding, tokens, visible_tokens(mask))
+        return raw if in_patches else self.from_patches(raw)

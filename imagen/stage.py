@@ -131,7 +131,8 @@ class Stage:
 
     def __init__(self, config: StageConfig, unet: UNet, device: str, dtype: torch.dtype) -> None:
         self.config, self.device, self.dtype = config, torch.device(device), dtype
-        self.unet = unet.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        moved = unet.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.unet: UNet = moved
 
     def _encode(self, text: TokenStates, guided: bool) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens, pooled vector and mask; with guidance, the dropped text (one zero token) as second row."""
@@ -151,16 +152,17 @@ class Stage:
         """x0 (1, 3, S, S), float32 in about [-1, 1]; `small` is the stage before's uint8 (1, 3, s, s).
 
         `guide` may wrap the denoiser once more, as `imagen.guidance.classifier_guided` does, before
-        thresholding. Its step noise, start and augmentation are functions of seed and stage alone.
+        thresholding. Its step noise, start and augmentation are functions of seed and stage alone. All steps
+        are made in the network's patches, which changes no number and saves taking pictures apart each time.
         """
-        size, shape = self.config.size, (1, 3, self.config.size, self.config.size)
+        unet, size, shape = self.unet, self.config.size, (1, 3, self.config.size, self.config.size)
         lowres: dict[str, Tensor] = {}
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
             tokens, pooled, mask = self._encode(text, settings.guidance_scale != 1)
             if small is not None:
                 noise = stage_noise(seed, size, "augmentation", tuple(small.shape)).to(self.device)
                 sigma = torch.full((1,), settings.aug_sigma, device=self.device)
-                lowres["lowres"] = condition(small, noise, sigma, size)
+                lowres["lowres"] = unet.to_patches(condition(small, noise, sigma, size))
                 lowres["aug_log_snr"] = aug_log_snr(sigma)
 
             def predict(z: Tensor, log_snr: float) -> Tensor:
@@ -168,20 +170,26 @@ class Stage:
                 level = torch.full((rows,), log_snr, device=self.device)
                 z = z.expand(rows, -1, -1, -1)
                 beside = {name: value.expand(rows, *value.shape[1:]) for name, value in lowres.items()}
-                raw = self.unet(z, level, tokens[:rows], pooled[:rows], mask[:rows], **beside)
+                raw = unet(z, level, tokens[:rows], pooled[:rows], mask[:rows], in_patches=True, **beside)
                 x0 = to_x0(raw, z, level, self.config.prediction)
                 return x0 if rows == 1 else classifier_free(x0[:1], x0[1:], settings.guidance_scale)
 
-            guided = predict if guide is None else guide(predict)
+            guided = predict if guide is None else self._on_pictures(predict, guide)
 
             def denoise(z: Tensor, log_snr: float) -> Tensor:
                 x0 = guided(z, log_snr)
                 return threshold(x0, settings.thresholding, settings.percentile, settings.threshold_cap)
 
             def step_noise(step: int) -> Tensor:
-                return stage_noise(seed, size, f"step {step}", shape).to(self.device)
+                return unet.to_patches(stage_noise(seed, size, f"step {step}", shape).to(self.device))
 
-            start = stage_noise(seed, size, "start", shape).to(self.device)
+            start = unet.to_patches(stage_noise(seed, size, "start", shape).to(self.device))
             grid = time_grid(SCHEDULES[self.config.schedule], settings.steps)
             sampler = make_sampler(settings.sampler, settings.eta, settings.stochasticity)
-            return sampler(denoise, start, grid, step_noise)
+            return unet.from_patches(sampler(denoise, start, grid, step_noise))
+
+    def _on_pictures(self, predict: Denoiser, guide: Callable[[Denoiser], Denoiser]) -> Denoiser:
+        """`guide` around a denoiser of patches; what it sees and gives are pictures."""
+        into, out_of = self.unet.to_patches, self.unet.from_patches
+        wrapped = guide(lambda z, log_snr: out_of(predict(into(z), log_snr)))
+        return lambda z, log_snr: into(wrapped(out_of(z), log_snr))

@@ -11,6 +11,10 @@ Sources: `coco` reads `annotations/captions_val2014.json` and `val2014/` in the 
 the environment variable DRAWBENCH_COCO or as `coco:FOLDER`; a folder saved to disk by the datasets package
 is read as such, and `coco:hf:REPO` reads a data set of a hub.
 
+The reference pictures are brought to 256 x 256 as the paper's are and most codes do it: the largest square is
+cut out of the middle and scaled with Pillow's antialiased bicubic filter. A score's identity says so
+("center256-bicubic"); `--reference folder:PATH` with other options compares in another way.
+
 All forms take a number and a seed: `coco:n=5000,seed=1,one-per-image`.
 
 The draw orders captions by sha256("coco|seed|id") and takes the first n: it is the same on every machine, and
@@ -38,6 +42,7 @@ from drawbench.types import Bench, Prompt
 VARIABLE = "DRAWBENCH_COCO"
 DEFAULT_N = 30_000
 ONE_PER_IMAGE = "one-per-image"
+FRAMING = "size=256,crop=center,resize=bicubic"
 _MISSING_SHOWN = 3
 
 
@@ -73,7 +78,7 @@ def load(argument: str = "", options: BenchOptions | None = None) -> Bench:
         name="coco",
         version=f"{wanted} of {total} {what}, seed {seed}, captions {_digest(captions)[:12]}",
         prompts=tuple(_prompt(caption) for caption in drawn),
-        reference=None if pictures is None else folder_reference(pictures),
+        reference=None if pictures is None else folder_reference(pictures, FRAMING),
         notices=notices,
         source=source,
     )

@@ -1,55 +1,49 @@
-"""The engine that draws in this process."""
+"""The engine that draws on this machine: in this process, or in several, one a device."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
 
-from drawbench.errors import InputError
-from harness.engines import Outcome
-from harness.types import Drawn, Failure, Model, Picture, Request
-
-REASON_LENGTH = 500
+from harness.engines import Answers, Crew, Job
+from harness.engines.worker import Worker
+from harness.types import Model, Request
 
 
+@dataclass(frozen=True)
 class LocalEngine:
-    """One batch after the other in this process."""
+    """One batch after the other in this process, or `workers` processes that take batches in turn."""
 
-    def carry_out(self, model: Model, requests: Sequence[Request], batch_size: int) -> Iterator[Outcome]:
+    workers: int = 1
+    device: str = "auto"
+
+    def start(self, model: Model, job: Job, upcoming: Sequence[Request]) -> Crew:
         """See `harness.engines.Engine`."""
+        if self.workers > 1:
+            from harness.engines.processes import start_processes
+
+            return start_processes(model, job, upcoming, workers=self.workers, device=self.device)
+        worker = Worker(model, job)
+        worker.load(upcoming)
+        return ThisProcess(worker)
+
+
+class ThisProcess:
+    """A crew of one, in this process."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def carry_out(self, requests: Sequence[Request], batch_size: int) -> Iterator[Answers]:
+        """See `harness.engines.Crew`."""
         for start in range(0, len(requests), batch_size):
-            batch = requests[start : start + batch_size]
-            begun = time.perf_counter()
-            results = _ask(model, batch)
-            if isinstance(results, Failure) and len(batch) > 1:
-                for request in batch:
-                    begun = time.perf_counter()
-                    alone = _ask(model, [request])
-                    result = alone if isinstance(alone, Failure) else alone[0]
-                    yield Outcome(request, result, time.perf_counter() - begun)
-                continue
-            if isinstance(results, Failure):
-                results = [results]
-            seconds = (time.perf_counter() - begun) / len(batch)
-            for request, result in zip(batch, results, strict=True):
-                yield Outcome(request, result, seconds)
+            yield list(enumerate(self._worker.answer(requests[start : start + batch_size]), start))
 
+    def __enter__(self) -> ThisProcess:
+        return self
 
-def _ask(model: Model, batch: Sequence[Request]) -> Sequence[Picture | Drawn | Failure] | Failure:
-    """The model's results, or one Failure where it raised or did not keep to the protocol."""
-    try:
-        results = model.generate(batch)
-        if len(results) != len(batch):
-            return Failure("error", f"the model gave {len(results)} results for {len(batch)} requests")
-    except InputError:
-        raise
-    except Exception as error:
-        return Failure("error", describe(error))
-    return results
-
-
-def describe(error: BaseException) -> str:
-    """The exception as one line of at most `REASON_LENGTH` characters: its type and its message."""
-    message = " ".join(str(error).split())
-    text = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    return text if len(text) <= REASON_LENGTH else text[: REASON_LENGTH - 3] + "..."
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass

@@ -7,7 +7,6 @@ Another package adds one with an entry point in the group "drawbench.extractors"
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
 from functools import cache
 from importlib.metadata import entry_points
 
@@ -17,11 +16,12 @@ from harness.extractors.base import (
     ExtractorSpec,
     ImageExtractor,
     ImageObserver,
+    NeedsWeights,
     PairJudge,
     Setting,
     TextExtractor,
 )
-from harness.weights import asset, locate, missing_message, reachable
+from harness.weights import asset
 
 GROUP = "drawbench.extractors"
 
@@ -98,31 +98,46 @@ def names() -> list[str]:
     return sorted({*_builtin(), *(point.name for point in entry_points(group=GROUP))})
 
 
-def needs_assets(*ids: str) -> Callable[[Setting], str | None]:
-    """A `missing` function for extractors that need just these assets."""
-
-    def missing(setting: Setting) -> str | None:
-        for wanted in map(asset, ids):
-            if locate(wanted, setting.weights) is None and not (
-                setting.weights.download and reachable(wanted)
-            ):
-                return missing_message(wanted, setting.weights)
-        return None
-
-    return missing
+def needs_assets(*ids: str) -> NeedsWeights:
+    """A `missing` for extractors that need just these assets."""
+    return NeedsWeights(lambda setting: tuple(map(asset, ids)))
 
 
 @cache
 def _builtin() -> dict[str, ExtractorSpec]:
-    from harness.extractors import clip, effnet, inception, minilm, scenes_judge
+    from harness.extractors import (
+        clip,
+        cmmd_clip,
+        detector,
+        dinov2,
+        effnet,
+        inception,
+        minilm,
+        ocr,
+        pick,
+        scenes_judge,
+        size,
+        vqa,
+    )
 
+    script, state = needs_assets("inception-2015-12-05"), needs_assets("pt-inception-2015-12-05")
     specs = (
         ExtractorSpec("effnet_lite0", effnet.build, needs_assets("efficientnet-lite0")),
         ExtractorSpec("effnet_lite0_halves", effnet.build_halves, needs_assets("efficientnet-lite0")),
-        ExtractorSpec("inception", inception.build_clean, needs_assets("inception-2015-12-05")),
-        ExtractorSpec("inception_pytorch", inception.build_pytorch, needs_assets("pt-inception-2015-12-05")),
+        ExtractorSpec("inception", inception.build_clean, script),
+        ExtractorSpec("inception_tensorflow", inception.build_tensorflow, script),
+        ExtractorSpec("inception_pytorch", inception.build_pytorch, state),
+        ExtractorSpec("inception_fidelity", inception.build_fidelity, state),
         ExtractorSpec("minilm", minilm.build, needs_assets("all-MiniLM-L6-v2")),
         ExtractorSpec("clip", clip.build, clip.missing),
+        ExtractorSpec("clip_l14_336", cmmd_clip.build, cmmd_clip.missing),
+        ExtractorSpec("dinov2", dinov2.build, needs_assets(dinov2.LARGE)),
+        ExtractorSpec("dinov2_b14", dinov2.build_base, needs_assets(dinov2.BASE)),
+        ExtractorSpec("pick", pick.build, pick.missing),
         ExtractorSpec("scenes_judge", scenes_judge.build, lambda setting: None),
+        ExtractorSpec("detector", detector.build, detector.missing),
+        ExtractorSpec("ocr", ocr.build, ocr.missing),
+        ExtractorSpec("size", lambda setting: size.Size(), lambda setting: None),
+        ExtractorSpec("vqa", vqa.build, vqa.missing),
     )
     return {spec.name: spec for spec in specs}

@@ -7,11 +7,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from numpy.typing import NDArray
+
+from harness.assets import Asset
 from harness.decode import RgbImage
 from harness.rows import Vectors
-from harness.weights import WeightsPolicy
+from harness.weights import WeightsPolicy, locate, missing_message, reachable
 
 DEFAULT_CLIP = "ViT-L-14-quickgelu/openai"
+DEFAULT_PICK = "yuvalkirstain/PickScore_v1"
+DEFAULT_VQA = "Qwen/Qwen2.5-VL-3B-Instruct"
+DEFAULT_DETECTOR = "facebook/mask2former-swin-small-coco-instance"
 
 
 @runtime_checkable
@@ -28,6 +34,26 @@ class ImageExtractor(Protocol):
 
     def extract_images(self, images: Sequence[RgbImage]) -> Vectors:
         """Features (len(images), dim) of RGB uint8 pictures (height, width, 3) of any sizes."""
+        ...
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """An ImageExtractor that works in two steps, so that the first can run beside the network.
+
+    `extract_images` is then the second step after the first. An extractor without these methods is given
+    decoded pictures.
+    """
+
+    def prepare(self, image: RgbImage) -> NDArray[Any]:
+        """What the network sees of an RGB uint8 picture (height, width, 3): an array of bounded size.
+
+        Called from several threads at once, so it uses neither the network nor threads of its own.
+        """
+        ...
+
+    def extract_prepared(self, batch: Sequence[NDArray[Any]]) -> Vectors:
+        """Features (len(batch), dim) of prepared pictures, each from that picture alone."""
         ...
 
 
@@ -87,11 +113,20 @@ AnyExtractor = ImageExtractor | TextExtractor | ImageObserver | PairJudge
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What extractors are built with. `device` is a torch device; `clip_model` names the CLIP network."""
+    """What extractors are built with. `device` is a torch device.
+
+    `clip_model` names the CLIP network as open_clip does. `pick_model`, `vqa_model` and `detector` are
+    networks of transformers by a hub's name or a folder; a detector may also be a plug-in.
+    `workers` is the number of threads that decode and prepare pictures; 0 leaves it to the machine.
+    """
 
     weights: WeightsPolicy = field(default_factory=WeightsPolicy)
     device: str = "cpu"
     clip_model: str = DEFAULT_CLIP
+    pick_model: str = DEFAULT_PICK
+    vqa_model: str = DEFAULT_VQA
+    detector: str = DEFAULT_DETECTOR
+    workers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +134,44 @@ class ExtractorSpec:
     """An entry of the registry: how to build an extractor and what it lacks before it can be built.
 
     `missing(setting)` is None where `build` would work, otherwise one line for a person that says what is
-    not there and what to do. It loads nothing heavy.
+    not there and what to do. It loads nothing heavy. One that also is `NamesWeights` says which weights.
     """
 
     name: str
     build: Callable[[Setting], AnyExtractor]
     missing: Callable[[Setting], str | None]
+
+    def assets(self, setting: Setting) -> tuple[Asset, ...]:
+        """The weights that the extractor needs, as far as `missing` names them."""
+        return self.missing.assets(setting) if isinstance(self.missing, NamesWeights) else ()
+
+
+@runtime_checkable
+class NamesWeights(Protocol):
+    """Something that knows which weights it needs."""
+
+    def assets(self, setting: Setting) -> tuple[Asset, ...]:
+        """The weights, as entries of `harness.assets`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsWeights:
+    """A `missing` of an ExtractorSpec for extractors that need weights and nothing else."""
+
+    wanted: Callable[[Setting], tuple[Asset, ...]]
+
+    def assets(self, setting: Setting) -> tuple[Asset, ...]:
+        """See NamesWeights."""
+        return self.wanted(setting)
+
+    def __call__(self, setting: Setting) -> str | None:
+        """What is lacking, as one line, or None. Weights that may be downloaded are not lacking."""
+        policy = setting.weights
+        for asset in self.wanted(setting):
+            if locate(asset, policy) is None and not (policy.download and reachable(asset)):
+                return missing_message(asset, policy)
+        return None
 
 
 @contextmanager

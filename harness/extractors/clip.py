@@ -14,18 +14,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from drawbench.errors import InputError
 from harness.assets import ASSETS, Asset, AssetFile
 from harness.decode import RgbImage
-from harness.extractors.base import Setting, inference, micro_batch
+from harness.extractors.base import NeedsWeights, Setting, inference, micro_batch
 from harness.rows import Vectors
-from harness.weights import file_sha256, find, locate, missing_message, reachable
+from harness.weights import file_sha256, find
 
 QUICK = "-quickgelu"
 PLAIN = "-gelu"
 _LOCAL = "local-dir:"
+
+# Short names for the networks that published scores were computed with.
+SHORT_NAMES = {
+    "ViT-B/32": "ViT-B-32-quickgelu/openai",
+    "ViT-B/16": "ViT-B-16-quickgelu/openai",
+    "ViT-L/14": "ViT-L-14-quickgelu/openai",
+    "ViT-L/14@336px": "ViT-L-14-336-quickgelu/openai",
+    "ViT-H/14": "ViT-H-14/laion2b_s32b_b79k",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +49,11 @@ class ClipName:
 
     @classmethod
     def parse(cls, text: str) -> ClipName:
-        """Reads "MODEL/TAG", "MODEL=FILE" or "local-dir:FOLDER". Raises InputError for anything else."""
+        """Reads "MODEL/TAG", a name of `SHORT_NAMES`, "MODEL=FILE" or "local-dir:FOLDER".
+
+        Raises InputError for anything else.
+        """
+        text = SHORT_NAMES.get(text, text)
         if text.startswith(_LOCAL):
             return cls(model=text, folder=Path(text.removeprefix(_LOCAL)).expanduser())
         model, equals, file = text.partition("=")
@@ -49,8 +63,8 @@ class ClipName:
         if slash and model and tag:
             return cls(model=model, tag=tag)
         raise InputError(
-            f"CLIP model {text!r} is not understood; give MODEL/TAG (ViT-L-14-quickgelu/openai), MODEL=FILE "
-            f"or local-dir:FOLDER"
+            f"CLIP model {text!r} is not understood; give {', '.join(SHORT_NAMES)}, open_clip's MODEL/TAG "
+            f"(ViT-L-14-quickgelu/openai), MODEL=FILE or local-dir:FOLDER"
         )
 
     @property
@@ -66,11 +80,16 @@ class Clip:
     longer than the context (77 tokens) are cut by open_clip's tokenizer, which keeps the end mark.
     """
 
-    name = "clip"
-
     def __init__(
-        self, identity: str, network: Any, transform: Any, tokenizer: Any, device: str = "cpu"
+        self,
+        identity: str,
+        network: Any,
+        transform: Any,
+        tokenizer: Any,
+        device: str = "cpu",
+        name: str = "clip",
     ) -> None:
+        self.name = name
         self.identity = self.text_identity = identity
         self._network = network.to(device).eval()
         self._transform = transform
@@ -80,15 +99,23 @@ class Clip:
 
     def extract_images(self, images: Sequence[RgbImage]) -> Vectors:
         """See ImageExtractor. float32 (n, dim), each row of length 1."""
+        return self.extract_prepared([self.prepare(image) for image in images])
+
+    def prepare(self, image: RgbImage) -> Vectors:
+        """See Prepares. float32 (3, side, side)."""
+        pixels: Vectors = self._transform(Image.fromarray(image)).numpy()
+        return pixels
+
+    def extract_prepared(self, batch: Sequence[NDArray[Any]]) -> Vectors:
+        """See Prepares."""
         import torch
 
         size = micro_batch(self._device)
         rows = []
         with inference(self._device):
-            for start in range(0, len(images), size):
-                chosen = images[start : start + size]
-                batch = torch.stack([self._transform(Image.fromarray(image)) for image in chosen])
-                features = self._network.encode_image(batch.to(self._device), normalize=True)
+            for start in range(0, len(batch), size):
+                pixels = torch.from_numpy(np.stack(batch[start : start + size]))
+                features = self._network.encode_image(pixels.to(self._device), normalize=True)
                 rows.append(features.float().cpu().numpy())
         return np.concatenate(rows) if rows else np.empty((0, self.dim), np.float32)
 
@@ -103,24 +130,44 @@ class Clip:
                 rows.append(self._network.encode_text(tokens, normalize=True).float().cpu().numpy())
         return np.concatenate(rows) if rows else np.empty((0, self.dim), np.float32)
 
+    @property
+    def image_side(self) -> int:
+        """Width and height of the pictures that the network sees, in pixels."""
+        size = self._network.visual.image_size
+        return int(size[0] if isinstance(size, tuple | list) else size)
+
+    def prepared_by(self, name: str, mark: str, transform: Any) -> Clip:
+        """The same network behind another preprocessing: `mark` names it in the identity."""
+        identity = f"{self.identity}|{mark}"
+        return Clip(identity, self._network, transform, self._tokenizer, self._device, name)
+
     def is_truncated(self, text: str) -> bool:
         """Whether the text with its two marks is longer than the context (77 tokens for OpenAI's CLIP)."""
         encode = getattr(self._tokenizer, "encode", None)
         return encode is not None and len(encode(text)) + 2 > int(self._tokenizer.context_length)
 
 
-def missing(setting: Setting) -> str | None:
-    """What the CLIP network of the setting lacks, as one line, or None."""
-    name = ClipName.parse(setting.clip_model)
-    if name.file:
-        return None if name.file.is_file() else f"CLIP weights {name.file} are not a file"
-    if name.folder:
-        config = name.folder / "open_clip_config.json"
-        return None if config.is_file() else f"{config} is not there; open_clip needs it beside the weights"
-    wanted = clip_asset(name)
-    if locate(wanted, setting.weights) or (setting.weights.download and reachable(wanted)):
-        return None
-    return missing_message(wanted, setting.weights)
+@dataclass(frozen=True, slots=True)
+class ClipNeeds:
+    """What the CLIP network of the setting lacks: a `missing` of an ExtractorSpec."""
+
+    def assets(self, setting: Setting) -> tuple[Asset, ...]:
+        """The weights of MODEL/TAG; none for the user's own file or folder."""
+        name = ClipName.parse(setting.clip_model)
+        return (clip_asset(name),) if name.tag else ()
+
+    def __call__(self, setting: Setting) -> str | None:
+        """One line, or None where nothing is lacking."""
+        name = ClipName.parse(setting.clip_model)
+        if name.file:
+            return None if name.file.is_file() else f"CLIP weights {name.file} are not a file"
+        if name.folder:
+            config = name.folder / "open_clip_config.json"
+            return None if config.is_file() else f"{config} is not there; open_clip needs it"
+        return NeedsWeights(self.assets)(setting)
+
+
+missing = ClipNeeds()
 
 
 def build(setting: Setting) -> Clip:
@@ -152,7 +199,7 @@ def clip_asset(name: ClipName) -> Asset:
         shown = [file] if file else ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"]
         files += [AssetFile(name_, hub=repository, generic=True) for name_ in shown]
     title = f"CLIP {name.base} with weights {name.tag}"
-    return Asset(f"clip-{name.base}-{name.tag}", title, ("clip_score",), "see open_clip", tuple(files))
+    return Asset(f"clip-{name.base}-{name.tag}", title, "see open_clip", tuple(files))
 
 
 def _from_tag(name: ClipName, setting: Setting) -> Clip:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from harness.decode import RgbImage
@@ -41,15 +43,23 @@ class EffNetLite0:
 
     def extract_images(self, images: Sequence[RgbImage]) -> Vectors:
         """See ImageExtractor. float32 (n, 2280)."""
+        return self.extract_prepared([self.prepare(image) for image in images])
+
+    def prepare(self, image: RgbImage) -> Vectors:
+        """See Prepares. float32 (224, 224, 3)."""
+        return preprocess(image)
+
+    def extract_prepared(self, batch: Sequence[NDArray[Any]]) -> Vectors:
+        """See Prepares."""
         import torch
 
         size = micro_batch(self._device)
         rows = [np.empty((0, self.dim), np.float32)]
         with inference(self._device):
-            for start in range(0, len(images), size):
-                pixels = np.stack([preprocess(image) for image in images[start : start + size]])
-                batch = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2)
-                pooled = self._network.extract_features(batch).mean((2, 3))
+            for start in range(0, len(batch), size):
+                pixels = np.stack(batch[start : start + size])
+                seen = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2)
+                pooled = self._network.extract_features(seen).mean((2, 3))
                 probabilities = self._network._fc(pooled).softmax(-1)
                 rows.append(torch.cat([pooled, probabilities], 1).cpu().numpy())
         return np.concatenate(rows)
@@ -71,8 +81,16 @@ class EffNetLite0Halves:
 
     def extract_images(self, images: Sequence[RgbImage]) -> Vectors:
         """See ImageExtractor. float32 (n, 1000), each row a distribution."""
-        parts = [part for image in images for part in halves(image)]
-        probabilities = self._whole.extract_images(parts)[:, PROBABILITIES]
+        return self.extract_prepared([self.prepare(image) for image in images])
+
+    def prepare(self, image: RgbImage) -> Vectors:
+        """See Prepares. float32 (4, 224, 224, 3)."""
+        return np.stack([preprocess(half) for half in halves(image)])
+
+    def extract_prepared(self, batch: Sequence[NDArray[Any]]) -> Vectors:
+        """See Prepares."""
+        parts = [part for four in batch for part in four]
+        probabilities = self._whole.extract_prepared(parts)[:, PROBABILITIES]
         means: Vectors = probabilities.reshape(-1, 4, self.dim).mean(1)
         return means
 

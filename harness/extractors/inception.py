@@ -1,99 +1,129 @@
-"""Inception v3 of 2015-12-05, the network of FID, run by clean-fid's own code on weights given as a file."""
+"""Inception v3 of 2015-12-05, the network of FID, under the protocols of the codes that people publish with.
+
+A protocol is a way to resize, a file of weights and what is read off. The three of clean-fid (Parmar et al.
+2022) are "clean", "legacy_pytorch" (pytorch-fid) and "legacy_tensorflow" (Heusel et al. 2017);
+"inception-v3-compat" is torch-fidelity's. The engine that runs the network is not part of a protocol: its
+numbers agree to rounding.
+"""
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drawbench.errors import InputError
 from harness.decode import RgbImage
-from harness.extractors.base import Setting, inference, micro_batch
+from harness.extractors.base import Setting
+from harness.extractors.engine import Engine, EngineName, make_engine
+from harness.extractors.resize import bicubic_antialiased, bilinear_half_pixel, bilinear_tensorflow1
 from harness.rows import Vectors
 from harness.weights import find
 
-_PATCH_LOCK = threading.Lock()
+POOL = slice(0, 2048)
+LOGITS = slice(2048, 3056)
+SIDE = 299
 
 
 class Inception:
-    """An Inception network with clean-fid's resizing, 2048 numbers a picture.
+    """An Inception network under one protocol: `dim` numbers a picture, `POOL` the averaged features.
 
-    `network` maps a float batch (n, 3, 299, 299) in 0..255 to (n, 2048).
+    With dim 3056 `LOGITS` are the 1008 class logits without bias. `prepare` maps a picture to what the
+    network sees, float32 (299, 299, 3), about -1..1. `start` makes the engine, on first use.
     """
-
-    dim = 2048
 
     def __init__(
-        self, name: str, identity: str, mode: str, network: Callable[[Any], Any], device: str
+        self,
+        name: str,
+        identity: str,
+        dim: int,
+        prepare: Callable[[RgbImage], Vectors],
+        start: Callable[[], Engine],
     ) -> None:
-        from cleanfid.resize import build_resizer
-
         self.name = name
         self.identity = identity
-        with warnings.catch_warnings():  # clean-fid silences all warnings of the process in one mode
-            self._resize = build_resizer(mode)
-        self._network = network
-        self._device = device
+        self.dim = dim
+        self._prepare = prepare
+        self._start = start
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What the network runs on. Made on first use: where all features are cached it is not needed."""
+        started = self._start()
+        del self._start  # with it goes torch's copy of the weights, where another engine has its own
+        return started
 
     def extract_images(self, images: Sequence[RgbImage]) -> Vectors:
-        """See ImageExtractor. float32 (n, 2048)."""
-        import torch
+        """See ImageExtractor. float32 (n, dim)."""
+        return self.extract_prepared([self.prepare(image) for image in images])
 
-        size = micro_batch(self._device)
-        rows = [np.empty((0, self.dim), np.float32)]
-        with inference(self._device):
-            for start in range(0, len(images), size):
-                pixels = np.stack([self._resize(image) for image in images[start : start + size]])
-                batch = torch.from_numpy(pixels.astype(np.float32, copy=False)).permute(0, 3, 1, 2)
-                rows.append(self._network(batch.to(self._device)).float().cpu().numpy())
-        return np.concatenate(rows)
+    def prepare(self, image: RgbImage) -> Vectors:
+        """See Prepares. float32 (299, 299, 3)."""
+        return self._prepare(image)
+
+    def extract_prepared(self, batch: Sequence[NDArray[Any]]) -> Vectors:
+        """See Prepares."""
+        return self.engine.run(batch) if len(batch) else np.empty((0, self.dim), np.float32)
 
 
-def load_clean(weights: Path, device: str = "cpu") -> Inception:
-    """clean-fid's mode "clean" (Parmar et al. 2022): its TorchScript network on Pillow's float bicubic.
+def clean(image: RgbImage) -> Vectors:
+    """What the network sees under "clean"."""
+    return _from_bytes(bicubic_antialiased(image, SIDE))
 
-    `weights` is a file called inception-2015-12-05.pt. Raises InputError where it cannot be loaded.
+
+def legacy_tensorflow(image: RgbImage) -> Vectors:
+    """What the network sees under "legacy_tensorflow" and "inception-v3-compat"."""
+    return _from_bytes(bilinear_tensorflow1(image, SIDE))
+
+
+def legacy_pytorch(image: RgbImage) -> Vectors:
+    """What the network sees under "legacy_pytorch"."""
+    pixels = bilinear_half_pixel(image, SIDE)
+    pixels /= 255
+    pixels *= 2
+    pixels -= 1
+    return pixels
+
+
+def load_clean(weights: Path, device: str = "cpu", engine: EngineName = "auto") -> Inception:
+    """clean-fid's mode "clean": the TorchScript network on Pillow's float bicubic.
+
+    Raises InputError where `weights` is no TorchScript Inception.
     """
-    from cleanfid.inception_torchscript import InceptionV3W
-
-    try:
-        network = InceptionV3W(str(weights.parent), download=False, resize_inside=False).to(device).eval()
-    except Exception as error:  # what a file that is something else makes torch raise has no bounds
-        raise InputError(f"{weights} is no TorchScript Inception: {_first_line(error)}") from None
-    return Inception("inception", "inception-2015-12-05|clean", "clean", network, device)
+    start = _of_script(weights, device, engine)
+    return Inception("inception", "inception-2015-12-05|clean", 2048, clean, start)
 
 
-def load_pytorch(weights: Path, device: str = "cpu") -> Inception:
-    """clean-fid's mode "legacy_pytorch": pytorch-fid's network and its bilinear resizing without antialias.
+def load_tensorflow(weights: Path, device: str = "cpu", engine: EngineName = "auto") -> Inception:
+    """clean-fid's mode "legacy_tensorflow": the same network on TensorFlow 1's bilinear. Raises as above."""
+    start = _of_script(weights, device, engine)
+    identity = "inception-2015-12-05|legacy_tensorflow"
+    return Inception("inception_tensorflow", identity, 2048, legacy_tensorflow, start)
 
-    `weights` is pytorch-fid's state dict. Raises InputError where it cannot be loaded.
+
+def load_pytorch(weights: Path, device: str = "cpu", engine: EngineName = "auto") -> Inception:
+    """clean-fid's mode "legacy_pytorch", which is pytorch-fid: its state dict on bilinear without antialias.
+
+    Raises InputError where `weights` is no state dict of Inception.
     """
-    import torch
-    from cleanfid import inception_pytorch
-
-    try:
-        state = torch.load(weights, map_location="cpu", weights_only=True)
-        # clean-fid's constructor fetches the weights itself; this hands it the file instead.
-        with _PATCH_LOCK:
-            fetch = inception_pytorch.load_state_dict_from_url
-            inception_pytorch.load_state_dict_from_url = lambda *_, **__: state
-            try:
-                blocks = inception_pytorch.InceptionV3(output_blocks=[3], resize_input=False)
-            finally:
-                inception_pytorch.load_state_dict_from_url = fetch
-    except Exception as error:  # as above
-        raise InputError(f"{weights} is no state dict of Inception: {_first_line(error)}") from None
-    network = blocks.to(device).eval()
-
-    def pooled(batch: Any) -> Any:
-        return network(batch / 255)[0].squeeze(-1).squeeze(-1)
-
+    start = _of_state(weights, False, device, engine)
     identity = "pt_inception-2015-12-05-6726825d|legacy_pytorch"
-    return Inception("inception_pytorch", identity, "legacy_pytorch", pooled, device)
+    return Inception("inception_pytorch", identity, 2048, legacy_pytorch, start)
+
+
+def load_fidelity(weights: Path, device: str = "cpu", engine: EngineName = "auto") -> Inception:
+    """torch-fidelity's "inception-v3-compat": the same state dict on TensorFlow 1's bilinear, with logits.
+
+    Raises InputError where `weights` is no state dict of Inception.
+    """
+    start = _of_state(weights, True, device, engine)
+    identity = "pt_inception-2015-12-05-6726825d|inception-v3-compat"
+    return Inception("inception_fidelity", identity, 3056, legacy_tensorflow, start)
 
 
 def build_clean(setting: Setting) -> Inception:
@@ -101,9 +131,61 @@ def build_clean(setting: Setting) -> Inception:
     return load_clean(find("inception-2015-12-05", setting.weights).path, setting.device)
 
 
+def build_tensorflow(setting: Setting) -> Inception:
+    """As `build_clean`, for `load_tensorflow`."""
+    return load_tensorflow(find("inception-2015-12-05", setting.weights).path, setting.device)
+
+
 def build_pytorch(setting: Setting) -> Inception:
-    """Builds `load_pytorch` from weights found by `harness.weights`. Raises InputError without them."""
+    """As `build_clean`, for `load_pytorch`."""
     return load_pytorch(find("pt-inception-2015-12-05", setting.weights).path, setting.device)
+
+
+def build_fidelity(setting: Setting) -> Inception:
+    """As `build_clean`, for `load_fidelity`."""
+    return load_fidelity(find("pt-inception-2015-12-05", setting.weights).path, setting.device)
+
+
+def _from_bytes(pixels: Vectors) -> Vectors:
+    """0..255 to -1..1 as TensorFlow's graph does it."""
+    pixels -= 128
+    pixels /= 128
+    return pixels
+
+
+def _of_script(weights: Path, device: str, engine: EngineName) -> Callable[[], Engine]:
+    """A start for the layers of a TorchScript archive, whatever they are called in it.
+
+    torch runs them frozen, which folds the batch norms, where they can be frozen.
+    """
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # torch announces the end of TorchScript
+            archive: Any = torch.jit.load(str(weights), map_location=device)  # type: ignore[no-untyped-call]
+            layers = archive.eval().layers
+            try:
+                fast = torch.jit.freeze(layers)
+            except RuntimeError:
+                fast = layers
+    except Exception as error:  # what a file that is something else makes torch raise has no bounds
+        raise InputError(f"{weights} is no TorchScript Inception: {_first_line(error)}") from None
+    return lambda: make_engine(layers, fast, (SIDE, SIDE, 3), device, engine)
+
+
+def _of_state(weights: Path, logits: bool, device: str, engine: EngineName) -> Callable[[], Engine]:
+    """A start for our own network with the weights of a state dict."""
+    import torch
+
+    from harness.extractors.inception_network import InceptionNetwork
+
+    try:
+        state = torch.load(weights, map_location="cpu", weights_only=True)
+        network = InceptionNetwork(state, logits=logits).eval().to(device)
+    except Exception as error:  # as above
+        raise InputError(f"{weights} is no state dict of Inception: {_first_line(error)}") from None
+    return lambda: make_engine(network, network, (SIDE, SIDE, 3), device, engine)
 
 
 def _first_line(error: Exception) -> str:

@@ -12,10 +12,16 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from drawbench.errors import InputError
-from harness.metrics.alignment import AlignConse, ClipScore
+from harness.metrics.alignment import AlignConse
 from harness.metrics.base import Estimate, Inputs, Metric, PerImageMetric, ReferenceFeatures, SetMetric
+from harness.metrics.clip_score import CLIP_SCORES
+from harness.metrics.geneval import GENEVAL_METRICS
+from harness.metrics.pick_score import PickScore
+from harness.metrics.r_precision import ClipRPrecision
 from harness.metrics.scenes import SCENES_METRICS
 from harness.metrics.set_metrics import SET_METRICS
+from harness.metrics.vqa_score import VqaScore
+from harness.metrics.written_text import WRITTEN_TEXT_METRICS
 
 GROUP = "drawbench.metrics"
 
@@ -32,6 +38,11 @@ __all__ = [
 ]
 
 AnyMetric = PerImageMetric | SetMetric
+
+
+def built_in() -> tuple[AnyMetric, ...]:
+    """This package's own metrics, in the order in which results show them."""
+    return tuple(_builtin().values())
 
 
 def find_metric(name: str) -> AnyMetric:
@@ -77,9 +88,14 @@ def _checked(loaded: object, source: str) -> AnyMetric:
 @cache
 def _builtin() -> dict[str, AnyMetric]:
     metrics: tuple[AnyMetric, ...] = (
-        ClipScore(),
+        *CLIP_SCORES,
+        ClipRPrecision(),
+        PickScore(),
+        VqaScore(),
         AlignConse(),
         *SET_METRICS,
         *SCENES_METRICS,
+        *GENEVAL_METRICS,
+        *WRITTEN_TEXT_METRICS,
     )
     return {metric.name: metric for metric in metrics}

@@ -1,4 +1,4 @@
-"""How well a picture fits its caption: CLIP score, and a stand-in that needs no CLIP."""
+"""How well a picture fits its caption without CLIP: a stand-in for the CLIP score."""
 
 from __future__ import annotations
 
@@ -15,31 +15,6 @@ from harness.types import Direction
 
 TOP_CLASSES = 10
 TEMPLATE = "a photo of a {}"
-
-
-@dataclass(frozen=True)
-class ClipScore:
-    """CLIP score: 100 * cosine of picture and caption in CLIP's space, at least 0 (Hessel et al. 2021).
-
-    No prefix goes before the caption and there is no factor 2.5: the convention of torchmetrics and of the
-    Imagen paper's axes. A caption longer than the context is cut with its end mark kept.
-    """
-
-    name: str = "clip_score"
-    direction: Direction = "higher"
-    image_extractors: tuple[str, ...] = ("clip",)
-    text_extractors: tuple[str, ...] = ("clip",)
-    needs_reference: bool = False
-    bounds: tuple[float, float] | None = (0.0, 100.0)
-
-    def identity(self, inputs: Inputs) -> str:
-        """`clip_score[network|x100|floor0|no-prefix|eos-kept|file type]`."""
-        return f"{self.name}[{inputs.identities['clip']}|x100|floor0|no-prefix|eos-kept|{inputs.file_type}]"
-
-    def per_image(self, inputs: Inputs) -> NDArray[np.float64]:
-        """max(100 * cosine, 0) for each picture, (n,), in 0..100."""
-        captions = inputs.embed("clip", inputs.captions)
-        return np.maximum(100.0 * cosines(np.asarray(inputs.features["clip"]), captions), 0.0)
 
 
 @dataclass(frozen=True)

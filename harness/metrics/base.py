@@ -9,8 +9,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from drawbench.types import Prompt
 from harness.moments import Moments
-from harness.rows import Rows, Vectors
+from harness.rows import Places, Rows, Vectors
 from harness.stats import Interval
 from harness.types import Direction
 
@@ -19,8 +20,9 @@ from harness.types import Direction
 class ReferenceFeatures:
     """Features of the reference pictures: extractor name -> (n, dim). `identity` names the pictures.
 
-    `moments` maps an extractor's name to the sums over all its columns, where they are known already; a
-    reference that is statistics alone has them and no `features`.
+    `n` is how many they are, 0 where another tool's statistics do not say. `moments` maps an extractor's
+    name to the sums over all its columns, where they are known already; a reference that is statistics alone
+    has them and no `features`, or the features of a sample of the n pictures.
     """
 
     identity: str
@@ -39,6 +41,7 @@ class Inputs:
     extractor, (len(texts), dim); `judge(name, texts)` the numbers (n,) that a pair judge gives the pictures
     with these n texts. `identities` maps every extractor used to its identity, a text extractor's under
     "text:<name>". `file_type` names how the pictures were stored ("png"), as lossy files move the scores.
+    `bench_texts` are the texts of all of the bench's prompts, those without a picture too.
     """
 
     features: Mapping[str, Rows]
@@ -52,6 +55,7 @@ class Inputs:
     metas: Sequence[Mapping[str, Any]] = ()
     observations: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     judge: Callable[[str, Sequence[str]], Vectors] | None = None
+    bench_texts: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +118,32 @@ class PerImageMetric(Metric, Protocol):
 class Selective(Protocol):
     """A metric that not every prompt can be judged by, such as one that looks at colours."""
 
-    def unsuited(self, metas: Sequence[Mapping[str, Any]]) -> str | None:
-        """Why the metric cannot judge prompts with these `meta`, in one line, or None where it can."""
+    def unsuited(self, prompts: Sequence[Prompt]) -> str | None:
+        """Why the metric cannot judge this bench's prompts, in one line, or None where it can."""
         ...
 
-    def applies(self, meta: Mapping[str, Any]) -> bool:
-        """Whether a picture of the prompt with this `meta` can have a value. Only asked where suited."""
+    def applies(self, prompt: Prompt) -> bool:
+        """Whether a picture of the prompt can have a value. Only asked where suited."""
+        ...
+
+
+@runtime_checkable
+class ChosenWhereSuited(Selective, Protocol):
+    """A selective metric that is computed without being named wherever the prompts suit it."""
+
+    @property
+    def family(self) -> str:
+        """The metric that stands for it and its kin where all of them are left out."""
+        ...
+
+
+@runtime_checkable
+class Prefixes(Protocol):
+    """A metric that puts words before each caption, which count towards the text encoder's length."""
+
+    @property
+    def prefix(self) -> str:
+        """What goes before a caption, "" for nothing."""
         ...
 
 
@@ -158,6 +182,29 @@ class SetMetric(Metric, Protocol):
 
     def whole_set(self, inputs: Inputs) -> Estimate:
         """The value over all n pictures. Raises ValueError where n is too small for it."""
+        ...
+
+
+@runtime_checkable
+class OfSubsets(Protocol):
+    """A whole-set metric that has prepared what its values over parts of the pictures share.
+
+    Without it, a part costs as much as the whole, interval and all.
+    """
+
+    def of_subsets(self, inputs: Inputs) -> Callable[[Places], float]:
+        """A function from places of pictures (rising) to the value over them, as `whole_set` has it."""
+        ...
+
+
+@runtime_checkable
+class ReferenceRows(Protocol):
+    """A metric that says whether it reads the reference's features picture by picture, so that sums over
+    them do not serve it."""
+
+    @property
+    def needs_reference_rows(self) -> bool:
+        """Whether it does."""
         ...
 
 

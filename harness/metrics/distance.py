@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+import numpy as np
 
 from harness.metrics.base import Estimate, Inputs
 from harness.metrics.frechet import Generated, Reference, jackknife_interval
 from harness.metrics.sides import OnFeatures
 from harness.moments import Moments
+from harness.rows import Places
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +26,7 @@ class FrechetMetric(OnFeatures):
 
     def whole_set(self, inputs: Inputs) -> Estimate:
         """The distance and its jackknife interval. Raises ValueError below 2 pictures on either side."""
-        real = self.fitted(inputs)
-        generated = Generated(self.generated_rows(inputs), real)
+        generated, real = self._sides(inputs)
         value, interval = jackknife_interval(generated, inputs.clusters, seed=inputs.seed)
         notes: tuple[str, ...] = ()
         if min(generated.n, real.n) < 5 * generated.d:
@@ -33,6 +36,16 @@ class FrechetMetric(OnFeatures):
                 f"values at the same numbers",
             )
         return Estimate(value, interval, notes)
+
+    def of_subsets(self, inputs: Inputs) -> Callable[[Places], float]:
+        """Distances of parts of the pictures to the same reference. Raises ValueError as `whole_set`."""
+        generated, _ = self._sides(inputs)
+        everything = np.arange(generated.n)
+        return lambda places: generated.distance(np.setdiff1d(everything, places))
+
+    def _sides(self, inputs: Inputs) -> tuple[Generated, Reference]:
+        real = self.fitted(inputs)
+        return Generated(self.generated_rows(inputs), real), real
 
     def fitted(self, inputs: Inputs) -> Reference:
         """The reference's Gaussian, from its sums where known. Raises ValueError below 2 pictures."""

@@ -6,15 +6,15 @@ What each part means is defined in `harness.scenes_judge.verdict`, in one place.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drawbench.errors import InputError
 from drawbench.scenes import Scene, scene_from_dict
+from drawbench.types import Prompt
 from harness.metrics.base import Inputs
 from harness.scenes_judge.decode import from_vector
 from harness.scenes_judge.reason import reason
@@ -47,20 +47,25 @@ class ScenesMetric:
         """`name[judge's weights|preprocessing|threshold|rules|file type]`."""
         return f"{self.name}[{inputs.identities[_EXTRACTOR]}|{RULES}|{inputs.file_type}]"
 
-    def unsuited(self, metas: Sequence[Mapping[str, Any]]) -> str | None:
-        """Why prompts with these `meta` cannot be judged, or None."""
-        if not metas or not all("things" in meta for meta in metas):
+    @property
+    def family(self) -> str:
+        """See ChosenWhereSuited."""
+        return SCENES_METRICS[0].name
+
+    def unsuited(self, prompts: Sequence[Prompt]) -> str | None:
+        """Why these prompts cannot be judged, or None."""
+        if not prompts or not all("things" in prompt.meta for prompt in prompts):
             return "the prompts come without scenes; only the bench scenes has them"
         try:
-            for meta in metas:
-                judge(scene_from_dict(meta), ())
+            for prompt in prompts:
+                judge(scene_from_dict(prompt.meta), ())
         except (InputError, ValueError) as error:
             return str(error)
         return None
 
-    def applies(self, meta: Mapping[str, Any]) -> bool:
+    def applies(self, prompt: Prompt) -> bool:
         """Whether a picture of this prompt can have a value: whether the part is asked at all."""
-        scene = scene_from_dict(meta)
+        scene = scene_from_dict(prompt.meta)
         asked = {
             "colours": any(t.colour is not None for t in scene.things),
             "counts": any(t.count > 1 for t in scene.things),

@@ -42,7 +42,8 @@ class OnFeatures:
         parts = [inputs.identities[self.extractor], *self.protocol()]
         if self.needs_reference:
             reference = self.reference(inputs)
-            parts += [reference.identity, f"ref_n={reference.n}"]
+            n = len(self.reference_rows(inputs)) if self.needs_reference_rows else reference.n
+            parts += [reference.identity, f"ref_n={n or 'unknown'}"]
         return f"{self.name}[{'|'.join([*parts, inputs.file_type])}]"
 
     def reference(self, inputs: Inputs) -> ReferenceFeatures:

@@ -16,6 +16,9 @@ class ResolvesSettings(Protocol):
     def resolve_settings(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """`given` with every default filled in, so that a sample's key covers them.
 
+        What changes no picture, such as a limit on calls, the model keeps to itself and leaves out; so it
+        must be told what the user gave, in every process that draws with it.
+
         Raises InputError, naming what is allowed, on an unknown setting or a bad value.
         """
         ...
@@ -72,6 +75,15 @@ class CountsSteps(Protocol):
 
     def network_evaluations(self, settings: Mapping[str, Any]) -> int | None:
         """Evaluations for one picture, all stages together; None where it cannot be said."""
+        ...
+
+
+@runtime_checkable
+class Charges(Protocol):
+    """Costs money for every picture, so that none must be drawn only to see how long it takes."""
+
+    def price(self, settings: Mapping[str, Any]) -> float | None:
+        """What a picture costs, in US dollars; None where it is not known."""
         ...
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,19 +14,23 @@ from drawbench.errors import InputError
 from harness.models.settings import fill_settings, number
 from harness.types import Request
 
+_TRIANGLE = 1.0 - np.abs(np.arange(256) - 127.5) / 63.75
 DEFAULTS: Mapping[str, Any] = {"size": 64, "guidance_scale": 1.0, "delay": 0.0}
 LARGEST = 4096
+BATCH_PIXELS = 2**22
 
 
 class DummyModel:
-    """Stripes whose colours and direction follow from prompt and seed. Microseconds a picture.
+    """Stripes whose colours and direction follow from prompt and seed, the same on every machine.
+
+    About a tenth of a millisecond for a picture of 64 pixels.
 
     Settings: `size` in pixels (also named `stages`), `guidance_scale` (contrast), and `delay`, the seconds
     to sleep for each picture.
     """
 
     def identity(self) -> Mapping[str, Any]:
-        return {"name": "dummy", "version": 1}
+        return {"name": "dummy", "version": 2}
 
     def resolve_settings(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         renamed = {"size" if name == "stages" else name: value for name, value in given.items()}
@@ -42,7 +45,11 @@ class DummyModel:
         return settings["size"], settings["size"]
 
     def estimate_seconds(self, settings: Mapping[str, Any]) -> float:
-        return 1e-3 + float(settings["delay"])
+        return 2e-4 + float(settings["delay"])
+
+    def suggested_batch_size(self, settings: Mapping[str, Any]) -> int:
+        """As many as make a few million pixels, so that the disk is waited for once for many pictures."""
+        return 1 if settings["delay"] else max(1, min(256, BATCH_PIXELS // settings["size"] ** 2))
 
     def generate(self, requests: Sequence[Request]) -> list[NDArray[np.uint8]]:
         return [self._draw(request) for request in requests]
@@ -51,13 +58,13 @@ class DummyModel:
         settings = request.settings
         if settings["delay"]:
             time.sleep(settings["delay"])
-        seed = hashlib.sha256(f"{request.seed}\0{request.prompt.text}".encode()).digest()
-        rng = np.random.default_rng(int.from_bytes(seed[:8], "big"))
-        angle, waves = rng.uniform(0, math.pi), rng.integers(1, 6)
-        first, second = rng.integers(20, 236, size=(2, 3))
-        row, column = np.mgrid[0 : settings["size"], 0 : settings["size"]] / settings["size"]
-        along = np.sin(2 * math.pi * waves * (row * math.sin(angle) + column * math.cos(angle)))
-        sharp = np.tanh(along * (0.5 + settings["guidance_scale"]))
-        mixed = first + (second - first) * (sharp[..., None] + 1) / 2
-        pixels: NDArray[np.uint8] = np.clip(np.rint(mixed), 3, 255).astype(np.uint8)
+        said = hashlib.sha256(f"{request.seed}\0{request.prompt.text}".encode()).digest()
+        across, down = said[0] % 11 - 5, said[1] % 5 + 1
+        ends = np.frombuffer(said, np.uint8, 6, offset=2).reshape(2, 3).astype(np.float64) * (216 / 255) + 20
+        wave = np.clip(_TRIANGLE * (0.5 + settings["guidance_scale"]), -1.0, 1.0)
+        palette = np.rint(ends[0] + (ends[1] - ends[0]) * (wave[:, None] + 1) / 2).astype(np.uint8)
+        steps = (np.arange(settings["size"]) * 256 // settings["size"]).astype(np.uint8)
+        # uint8 wraps at 256, the length of the palette
+        places = (steps * np.uint8(down))[:, None] + (steps * np.uint8(across % 256))[None, :]
+        pixels: NDArray[np.uint8] = palette.take(places, axis=0)
         return pixels

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from drawbench.errors import InputError
 from drawbench.sources import cache_dir
+from harness.models.device import choose_device
 from harness.models.registry import ModelOptions
 from harness.models.settings import number
 from harness.types import Drawn, Failure, Request
@@ -60,7 +61,7 @@ class ImagenModel:
         except ValueError as error:
             raise InputError(f"imagen: {error}") from error
         self._configs = load_preset(self._preset)
-        self._device, self._dtype = _choose_device(options.device, options.dtype)
+        self._device, self._dtype = choose_device(options.device, options.dtype)
         self._last_stage = max(self._defaults)
         self._text = _text_places(options.weights)
         self._prompts: list[str] | None = None
@@ -279,16 +280,3 @@ def _text_places(weights: Path | None) -> TextPlaces:
     except InputError:  # a user without a home folder has no cache
         return TextPlaces(tuple(folder for folder in folders if folder))
     return TextPlaces(tuple(folder for folder in [*folders, cache / "weights"] if folder), cache / "text")
-
-
-def _choose_device(device: str, dtype: str) -> tuple[str, str]:
-    """The device kind and number format that "auto" stands for on this machine."""
-    import torch
-
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: torch sees no CUDA device; use --device cpu")
-    if dtype == "auto":
-        dtype = "bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float32"
-    return device, dtype

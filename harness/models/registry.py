@@ -1,7 +1,8 @@
 """Finds a model by its spec: a name, a name with an argument (`folder:PATH`), or `my_pkg.module:MyModel`.
 
 Names come from the built-in list and from the entry points of group `drawbench.models`. What is found is a
-class or function that takes a `ModelOptions`, or nothing at all, and gives a Model.
+class or function that takes a `ModelOptions`, or nothing at all, and gives a Model. A module of one's own may
+be written as `python:my_pkg.module:MyModel` too, and be given an argument: `my_pkg.module:MyModel:ARGUMENT`.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import importlib
 import importlib.metadata
 import inspect
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,28 +20,82 @@ from drawbench.errors import InputError
 from harness.types import Model
 
 ENTRY_POINT_GROUP = "drawbench.models"
+PYTHON = "python"
 
-BUILT_IN: dict[str, tuple[str, str]] = {
-    "imagen": ("harness.models.imagen:ImagenModel", "the built-in cascade; imagen:PRESET chooses a preset"),
-    "folder": ("harness.models.folder:FolderModel", "folder:PATH, pictures that exist already"),
-    "dummy": ("harness.models.dummy:DummyModel", "coloured patterns, to try the machinery"),
+
+@dataclass(frozen=True, slots=True)
+class BuiltIn:
+    """A built-in model: where its class is, one line about it, and what a user must have for it.
+
+    `package` is an optional package that it cannot do without, `variable` the environment's variable that may
+    hold what it needs.
+    """
+
+    target: str
+    about: str
+    needs: str = "nothing"
+    package: str | None = None
+    variable: str | None = None
+
+
+BUILT_IN: Mapping[str, BuiltIn] = {
+    "imagen": BuiltIn(
+        "harness.models.imagen:ImagenModel", "the built-in cascade; imagen:PRESET chooses a preset"
+    ),
+    "diffusers": BuiltIn(
+        "harness.models.diffusers_pipeline:DiffusersModel",
+        "diffusers:FOLDER or diffusers:REPOSITORY, a text-to-image pipeline of the diffusers package",
+        "its weights: a folder, the hub's cache, or --download",
+        "diffusers",
+    ),
+    "openai": BuiltIn(
+        "harness.models.openai_images:OpenAIModel",
+        "openai:MODEL, an endpoint that speaks OpenAI's images/generations",
+        "a key, or base_url and a server of your own",
+        variable="OPENAI_API_KEY",
+    ),
+    "http": BuiltIn(
+        "harness.models.http_server:HttpModel", "http://HOST/PATH, a server of your own", "the server"
+    ),
+    "https": BuiltIn(
+        "harness.models.http_server:HttpsModel", "https://HOST/PATH, a server of your own", "the server"
+    ),
+    "command": BuiltIn(
+        "harness.models.command:CommandModel",
+        "command:'PROGRAM ARGUMENTS', a program that reads JSON lines and writes picture files",
+        "the program",
+    ),
+    "folder": BuiltIn(
+        "harness.models.folder:FolderModel", "folder:PATH, pictures that exist already", "the folder"
+    ),
+    PYTHON: BuiltIn(
+        "harness.models.registry:",
+        "python:my_pkg.module:MyModel, a class of your own; its name alone does too",
+        "the module",
+    ),
+    "dummy": BuiltIn("harness.models.dummy:DummyModel", "coloured patterns, to try the machinery"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
-    """What a model's constructor is told. `argument` is what stood after the name and a colon."""
+    """What a model's constructor is told. `argument` is what stood after the name and a colon.
+
+    `weights` is a folder to look for weights in; only `download` lets them be fetched, and `offline` forbids
+    the network altogether.
+    """
 
     argument: str = ""
     device: str = "auto"
     dtype: str = "auto"
     weights: Path | None = None
     offline: bool = False
+    download: bool = False
 
 
 def model_names() -> dict[str, str]:
     """name -> one line about it, for every model that can be named; built-in ones first."""
-    names = {name: about for name, (_, about) in BUILT_IN.items()}
+    names = {name: entry.about for name, entry in BUILT_IN.items()}
     for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
         names.setdefault(point.name, f"from {point.value}")
     return names
@@ -52,21 +107,21 @@ def load_model(spec: str, options: ModelOptions) -> Model:
     Raises InputError where there is none, or where its module or constructor refuses.
     """
     name, _, argument = spec.partition(":")
-    options = ModelOptions(argument, options.device, options.dtype, options.weights, options.offline)
-    if name in BUILT_IN:
-        factory = _attribute(BUILT_IN[name][0], spec)
-    else:
-        points = [p for p in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP) if p.name == name]
-        if points:
-            factory = _attribute(points[0].value, spec)
-        elif argument and all(part.isidentifier() for part in name.split(".")):
-            factory = _attribute(spec, spec)
-        else:
-            known = ", ".join(model_names())
-            raise InputError(
-                f"unknown model {spec!r}; known are {known}, and my_pkg.module:MyModel for one of your own"
-            )
-    return _build(factory, spec, options)
+    if name in BUILT_IN and name != PYTHON:
+        return _build(_attribute(BUILT_IN[name].target, spec), spec, replace(options, argument=argument))
+    points = [p for p in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP) if p.name == name]
+    if points and name != PYTHON:
+        return _build(_attribute(points[0].value, spec), spec, replace(options, argument=argument))
+    target = argument if name == PYTHON else spec
+    module, _, rest = target.partition(":")
+    attribute, _, argument = rest.partition(":")
+    if attribute and all(part.isidentifier() for part in module.split(".")):
+        found = _attribute(f"{module}:{attribute}", spec)
+        return _build(found, spec, replace(options, argument=argument))
+    known = ", ".join(model_names())
+    raise InputError(
+        f"unknown model {spec!r}; known are {known}, and my_pkg.module:MyModel for one of your own"
+    )
 
 
 def _attribute(target: str, spec: str) -> Any:

@@ -54,7 +54,10 @@ def test_folder(folder: Path) -> None:
     assert first.text == f"A shed {image_id} seen {number % 10} times."
     assert first.meta["file_name"] == f"COCO_val2014_{image_id:012d}.jpg"
     assert bench.reference is not None
-    assert (bench.reference.kind, bench.reference.location) == ("folder", str(folder / "val2014"))
+    assert (bench.reference.kind, bench.reference.location) == (
+        "folder",
+        f"folder:{folder / 'val2014'},size=256,crop=center,resize=bicubic",
+    )
 
 
 def test_draw_is_without_replacement_seeded_and_nested(folder: Path) -> None:
@@ -184,7 +187,7 @@ def test_saved_data_set_with_pictures(tmp_path: Path, bare_user: Path) -> None:
         "coco-9-1": "Huts.",
     }
     assert bench.reference is not None
-    pictures = Path(bench.reference.location)
+    pictures = Path(bench.reference.location.removeprefix("folder:").partition(",")[0])
     assert bare_user in pictures.parents
     assert {path.name: path.read_bytes() for path in pictures.iterdir()} == {
         f"{7 + i}.png": png(i) for i in range(3)

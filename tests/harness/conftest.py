@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -101,3 +104,94 @@ def make_run(tmp_path: Path) -> MakeRun:
         return run_dir
 
     return make
+
+
+@dataclass(frozen=True)
+class TinyClip:
+    """One small random CLIP: a folder in transformers' form and one in open_clip's with the same weights."""
+
+    transformers: Path
+    open_clip: Path
+
+
+@pytest.fixture(scope="session")
+def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> TinyClip:
+    """A CLIP with OpenAI's vocabulary, pictures of 32 pixels, QuickGELU and 16 numbers a vector."""
+    open_clip = pytest.importorskip("open_clip")
+    import torch
+    from safetensors.torch import save_file
+    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizer
+
+    folder = tmp_path_factory.mktemp("tiny-clip")
+    made = TinyClip(folder / "hf", folder / "open_clip")
+    tokenizer = open_clip.get_tokenizer("ViT-B-32")
+    marks = {"<start_of_text>": "<|startoftext|>", "<end_of_text>": "<|endoftext|>"}
+    vocabulary = {marks.get(token, token): number for token, number in tokenizer.encoder.items()}
+    CLIPTokenizer(
+        vocab=vocabulary, merges=sorted(tokenizer.bpe_ranks, key=tokenizer.bpe_ranks.__getitem__)
+    ).save_pretrained(made.transformers)
+    CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}).save_pretrained(
+        made.transformers
+    )
+    tower = {
+        "hidden_size": 64,
+        "intermediate_size": 256,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 1,
+        "projection_dim": 16,
+    }
+    text = {"vocab_size": 49408, "max_position_embeddings": 77, "bos_token_id": 49406, "eos_token_id": 49407}
+    torch.manual_seed(0)
+    network = CLIPModel(
+        CLIPConfig(
+            text_config={**tower, **text},
+            vision_config={**tower, "image_size": 32, "patch_size": 16},
+            projection_dim=16,
+        )
+    ).eval()
+    with torch.no_grad():  # larger weights, so that texts and pictures of any kind are far apart
+        network.text_model.embeddings.token_embedding.weight.mul_(30)
+        network.text_model.embeddings.position_embedding.weight.mul_(30)
+    network.save_pretrained(made.transformers)
+    made.open_clip.mkdir()
+    save_file(_in_open_clips_words(network.state_dict()), made.open_clip / "open_clip_model.safetensors")
+    config = {
+        "embed_dim": 16,
+        "quick_gelu": True,
+        "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16},
+        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 1, "layers": 1},
+    }
+    (made.open_clip / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
+    return made
+
+
+def _in_open_clips_words(state: Mapping[str, Any]) -> dict[str, Any]:
+    """transformers' names and shapes of a one-layer CLIP's weights as open_clip has them."""
+    import torch
+
+    named = {"logit_scale": state["logit_scale"]}
+    for tower, to in (("text_model", ""), ("vision_model", "visual.")):
+        layer, block = f"{tower}.encoder.layers.0", f"{to}transformer.resblocks.0"
+        for end in ("weight", "bias"):
+            parts = [state[f"{layer}.self_attn.{part}_proj.{end}"] for part in "qkv"]
+            named[f"{block}.attn.in_proj_{end}"] = torch.cat(parts)
+            for theirs, ours in (
+                ("self_attn.out_proj", "attn.out_proj"),
+                ("layer_norm1", "ln_1"),
+                ("layer_norm2", "ln_2"),
+                ("mlp.fc1", "mlp.c_fc"),
+                ("mlp.fc2", "mlp.c_proj"),
+            ):
+                named[f"{block}.{ours}.{end}"] = state[f"{layer}.{theirs}.{end}"]
+    for end in ("weight", "bias"):
+        named[f"visual.ln_pre.{end}"] = state[f"vision_model.pre_layrnorm.{end}"]
+        named[f"visual.ln_post.{end}"] = state[f"vision_model.post_layernorm.{end}"]
+        named[f"ln_final.{end}"] = state[f"text_model.final_layer_norm.{end}"]
+    named["token_embedding.weight"] = state["text_model.embeddings.token_embedding.weight"]
+    named["positional_embedding"] = state["text_model.embeddings.position_embedding.weight"]
+    named["text_projection"] = state["text_projection.weight"].T
+    named["visual.class_embedding"] = state["vision_model.embeddings.class_embedding"]
+    named["visual.conv1.weight"] = state["vision_model.embeddings.patch_embedding.weight"]
+    named["visual.positional_embedding"] = state["vision_model.embeddings.position_embedding.weight"]
+    named["visual.proj"] = state["visual_projection.weight"].T
+    return {name: weight.clone().contiguous() for name, weight in named.items()}

@@ -59,7 +59,7 @@ def test_the_bench_says_how_many_samples_unless_told() -> None:
 def test_a_limit_that_leaves_nothing_out_is_none() -> None:
     full, limited = make_plan(bench(), settings={}), make_plan(bench(), settings={}, limit=6)
     assert limited.limit is None
-    assert run_name(full, IDENTITY) == run_name(limited, IDENTITY)
+    assert run_name(full.configuration(IDENTITY)) == run_name(limited.configuration(IDENTITY))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,8 @@ def test_benches_that_cannot_be_run(ids: list[str], message: str) -> None:
 def test_all_that_changes_a_picture_changes_the_name() -> None:
     def name(identity: dict[str, str] = IDENTITY, letters: str = "aabb", **changes: object) -> str:
         arguments: dict[str, object] = {"settings": {"guidance_scale": 4.0, "stages": 256}, **changes}
-        return run_name(make_plan(bench(letters), **arguments), identity)  # type: ignore[arg-type]
+        plan = make_plan(bench(letters), **arguments)  # type: ignore[arg-type]
+        return run_name(plan.configuration(identity))
 
     names = [
         name(),
@@ -105,7 +106,7 @@ def test_all_that_changes_a_picture_changes_the_name() -> None:
 
 def test_names_are_safe_folders() -> None:
     plan = make_plan(Bench("file:/etc/ü x", "1", prompts("a")), settings={})
-    name = run_name(plan, {"name": "../" + "y" * 300})
+    name = run_name(plan.configuration({"name": "../" + "y" * 300}))
     assert name.count("__") == 3
     assert "/" not in name
     assert not name.startswith(".")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,7 +12,11 @@ from PIL import Image
 
 from drawbench.benches import scenes
 from drawbench.errors import InputError
+from drawbench.options import BenchOptions
+from drawbench.registry import load_bench
 from drawbench.types import Reference
+from harness.decode import decode_rgb
+from harness.framing import Framing
 from harness.reference import ReferenceSource, load_reference, reference_files
 
 
@@ -52,6 +57,84 @@ def test_texts_that_name_a_reference() -> None:
     assert bench.reference
     assert ReferenceSource.of(bench.reference) == ReferenceSource("scenes", "scenes", 1000, 256, 2)
     assert ReferenceSource.of(Reference("folder", "x")) == ReferenceSource("folder", "x")
+
+
+def test_a_folder_can_come_with_a_frame(tmp_path: Path) -> None:
+    framed = ReferenceSource("folder", "real", 50, 256, 3, "center", "lanczos")
+    assert ReferenceSource.parse("folder:real,n=50,size=256,seed=3,crop=center,resize=lanczos") == framed
+    assert framed.framing == Framing(256, "center", "lanczos")
+    assert ReferenceSource.parse("folder:real,crop=center").framing.identity == "center"
+    location = "folder:with, comma/val,size=256"
+    assert ReferenceSource.of(Reference("folder", location)).location == "with, comma/val"
+    odd = tmp_path / "odd,size=8"
+    odd.mkdir()
+    assert ReferenceSource.parse(f"folder:{odd}") == ReferenceSource("folder", str(odd))
+    assert ReferenceSource.parse(f"folder:{odd},size=9").size == 9
+
+
+def test_texts_that_name_statistics(tmp_path: Path) -> None:
+    assert ReferenceSource.parse("a/coco.npz") == ReferenceSource("stats", "a/coco.npz")
+    assert ReferenceSource.parse("stats:coco,n=30000,extractor=inception") == ReferenceSource(
+        "stats", "coco", 30000, extractor="inception"
+    )
+    (tmp_path / "folder.npz").mkdir()
+    assert ReferenceSource.parse(str(tmp_path / "folder.npz")).kind == "folder"
+
+
+@pytest.mark.parametrize(
+    "text", ["folder:real,sise=256", "folder:real,crop=left", "folder:", "folder:real,size=0",
+             "folder:real,n=1", "stats:x.npz,size=256", "stats:,n=5", "folder:real,resize=nearest"]
+)  # fmt: skip
+def test_frames_that_are_none(text: str) -> None:
+    with pytest.raises(InputError, match=r"is not understood; give any of|is empty") as caught:
+        ReferenceSource.parse(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_each_picture_is_framed_before_it_is_looked_at(tmp_path: Path) -> None:
+    folder = tmp_path / "coco"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    pictures = []
+    for number, (height, width) in enumerate(((480, 640), (427, 640), (640, 479), (300, 300))):
+        noise = Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+        picture = noise.convert("L") if number == 1 else noise
+        picture.save(folder / f"COCO_val2014_{number:012d}.jpg", quality=90)
+        side = min(height, width)
+        left, top = (width - side) // 2, (height - side) // 2
+        stored = Image.open(folder / f"COCO_val2014_{number:012d}.jpg").convert("RGB")
+        square = stored.crop((left, top, left + side, top + side))
+        pictures.append(np.asarray(square.resize((256, 256), Image.Resampling.BICUBIC)))
+    source = ReferenceSource.parse(f"folder:{folder},size=256,crop=center")
+    found, remarks = load_reference(source, [Corners()])
+    np.testing.assert_array_equal(found.features["corners"], [picture[0, 0] for picture in pictures])
+    assert found.identity.endswith("|center256-bicubic")
+    assert remarks == ("reference pictures were converted: 1 from grey",)
+    plain, _ = load_reference(ReferenceSource("folder", str(folder)), [Corners()])
+    assert plain.identity + "|center256-bicubic" == found.identity
+    assert np.abs(np.asarray(plain.features["corners"]) - found.features["corners"]).max() > 1
+
+
+def test_the_coco_bench_compares_with_middles_of_256_pixels(tmp_path: Path) -> None:
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "val2014").mkdir()
+    rng, images = np.random.default_rng(1), []
+    for number, (height, width) in enumerate(((480, 640), (640, 427), (260, 260))):
+        name = f"COCO_val2014_{number:012d}.jpg"
+        noise = Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+        (noise.convert("L") if number == 1 else noise).save(tmp_path / "val2014" / name)
+        images.append({"id": number, "file_name": name})
+    captions = [{"id": 10 + i, "image_id": i, "caption": f"Photo {i}."} for i in range(3)]
+    content = json.dumps({"images": images, "annotations": captions})
+    (tmp_path / "annotations" / "captions_val2014.json").write_text(content)
+    bench = load_bench("coco:n=3", BenchOptions(data_dir=tmp_path))
+    assert bench.reference
+    found, remarks = load_reference(ReferenceSource.of(bench.reference), [Corners()])
+    frame = Framing(256, "center", "bicubic")
+    stored = [decode_rgb(path.read_bytes()) for path in sorted((tmp_path / "val2014").iterdir())]
+    np.testing.assert_array_equal(found.features["corners"], [frame.apply(image)[0, 0] for image in stored])
+    assert found.identity.endswith("|center256-bicubic")
+    assert remarks == ("reference pictures were converted: 1 from grey",)
 
 
 @pytest.mark.parametrize(

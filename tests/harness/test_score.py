@@ -105,7 +105,7 @@ def test_without_weights_the_stand_ins_are_used_and_named(
     assert "align_conse stands in for clip_score" in stand_ins[0]
     assert "fd_effnet_lite0 stands in for fid" in stand_ins[1]
     why = dict(result.skipped)
-    assert why.keys() == {"clip_score", "fid", "scenes_accuracy"}
+    assert why.keys() == {"clip_score", "fid"}
     assert "ViT-L-14.pt" in why["clip_score"]
     assert "inception-2015-12-05.pt" in why["fid"]
     distance = _overall(result, "fd_effnet_lite0")
@@ -136,7 +136,7 @@ def test_a_mean_its_categories_and_its_samples_agree(run: tuple[Path, list[Sampl
         assert score.n == len(rows) == (16 if score.category is None else 8)
         assert score.low < score.value < score.high
         prompts = 8 if score.category is None else 4
-        assert score.method == f"95% cluster-robust t over {prompts} prompts"
+        assert score.method == f"95% cluster-robust Wilson over {prompts} prompts"
         assert score.if_failed is None
     assert {r.identity for r in result.per_sample} == {result.scores[0].identity}
     assert [(r.prompt_id, r.index) for r in result.per_sample] == [(s.prompt_id, s.index) for s in run[1]]
@@ -224,7 +224,7 @@ def test_pictures_are_looked_at_once(run: tuple[Path, list[Sample]], monkeypatch
     def refuse(*_: object) -> None:
         raise AssertionError("looked at again")
 
-    monkeypatch.setattr("harness.extractors.effnet.EffNetLite0.extract_images", refuse)
+    monkeypatch.setattr("harness.extractors.effnet.EffNetLite0.extract_prepared", refuse)
     monkeypatch.setattr("harness.extractors.minilm.MiniLM.extract_texts", refuse)
     assert _score(run, ALIGN_ONLY).scores == first.scores
 

@@ -1,18 +1,21 @@
+import builtins
 import errno
 import hashlib
 import os
 import resource
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from drawbench.errors import InputError
 from drawbench.types import Prompt
-from harness.atomic import write_atomic
+from harness.atomic import write_atomic, writing_to
 from harness.ledger import LEDGER_NAME, read_ledger
-from harness.store import RunStore, writing_to
+from harness.store import RunStore
 from harness.types import Failure, Request
 
 REQUEST = Request(Prompt("p1", "a cat"), 0, 5)
@@ -33,7 +36,7 @@ def test_picture_and_line(tmp_path: Path) -> None:
 def test_opening_removes_half_written_files_and_the_torn_line(tmp_path: Path) -> None:
     with RunStore(tmp_path) as store:
         sample = store.put_picture(REQUEST, "key", b"png")
-    part = tmp_path / "images" / "p1" / ".1.png.part"
+    part = tmp_path / "images" / ".parts" / "5f-0.part"
     part.write_bytes(b"half")
     with (tmp_path / LEDGER_NAME).open("ab") as file:
         file.write(b'{"key":"k')
@@ -103,3 +106,35 @@ def test_a_failed_replacement_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="summary"):
         write_atomic(path, b"new")
     assert path.read_bytes() == b"old"
+
+
+def test_what_was_checked_is_not_read_again_unless_it_was_touched(tmp_path: Path) -> None:
+    """Without a picture's bytes on the disk, only its ctime can have said that it is sound."""
+    requests = [Request(Prompt(f"p{i}", "a cat"), 0, i) for i in range(3)]
+    with RunStore(tmp_path) as store:
+        for request in requests:
+            store.put_picture(request, "key", b"png")
+        time.sleep(0.05)  # longer than the file system's clock ticks
+        store.mark_checked()
+    (tmp_path / "images/p1/0.png").write_bytes(b"gnp")
+    (tmp_path / "images/p2/0.png").unlink()
+    read: list[str] = []
+    real = builtins.open
+    with pytest.MonkeyPatch.context() as patch, RunStore(tmp_path) as store:
+        patch.setattr(builtins, "open", lambda file, *rest: read.append(str(file)) or real(file, *rest))
+        assert store.settled().keys() == {("p0", 0)}
+    assert read == [str(tmp_path / "images/p1/0.png")]
+
+
+def test_the_note_of_a_copied_folder_says_nothing(tmp_path: Path) -> None:
+    with RunStore(tmp_path / "run") as store:
+        store.put_picture(REQUEST, "key", b"png")
+        time.sleep(0.05)
+        store.mark_checked()
+    (tmp_path / "copy/images/p1").mkdir(parents=True)
+    (tmp_path / "copy/images/p1/0.png").write_bytes(b"gnp")
+    time.sleep(0.05)
+    for name in (LEDGER_NAME, ".checked"):
+        shutil.copy(tmp_path / "run" / name, tmp_path / "copy" / name)
+    with RunStore(tmp_path / "copy") as store:
+        assert store.settled() == {}

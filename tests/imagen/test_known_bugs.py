@@ -98,7 +98,8 @@ def test_order_guide_then_x0_then_threshold_then_noise_from_the_thresholded_x0(
     stage = Stage(tiny_stages[16].config, unet, "cpu", torch.float32)
     settings = StageSettings(scale, 2, thresholding="dynamic", percentile=90.0, sampler=sampler)
     calls = seen_by(stage, lambda: stage.sample(text, 3, settings, None))
-    (z, level, *conditions), _ = calls[0]
+    (patches, level, *conditions), _ = calls[0]
+    z = unet.from_patches(patches)
     with torch.inference_mode():
         x0 = to_x0(stage.unet(z, level, *conditions), z, level, "v")
         guided = classifier_free(x0[:1], x0[1:], scale)
@@ -119,7 +120,7 @@ def test_order_guide_then_x0_then_threshold_then_noise_from_the_thresholded_x0(
         make_sampler(sampler)(denoise, z[:1], [now, then], noise)
         return visited[1]
 
-    second = calls[1][0][0][:1]
+    second = unet.from_patches(calls[1][0][0][:1])
     assert torch.allclose(second, step(bounded), atol=1e-5)
     for wrong in (guided, too_early):
         assert not torch.allclose(second, step(wrong), atol=1e-2)
@@ -251,7 +252,7 @@ def test_aug_level_in_sampling_is_told_as_it_is_used_by_the_same_function(
     ((_, told),) = seen_by(stage, lambda: stage.sample(text, 9, settings, SMALL))
     sigma = torch.tensor([0.4])
     noise = stage_noise(9, 64, "augmentation", (1, 3, 16, 16))
-    assert torch.equal(told["lowres"], condition(SMALL, noise, sigma, 64))
+    assert torch.equal(stage.unet.from_patches(told["lowres"]), condition(SMALL, noise, sigma, 64))
     assert torch.equal(told["aug_log_snr"], aug_log_snr(sigma))
 
 

@@ -50,10 +50,10 @@ def inputs(config: UNetConfig, rows: int = 2, dtype: torch.dtype = torch.float32
     return given
 
 
-def predict(unet: UNet, given: dict[str, Tensor]) -> Tensor:
+def predict(unet: UNet, given: dict[str, Tensor], in_patches: bool = False) -> Tensor:
     rest = {name: value for name, value in given.items() if name != "states"}
     tokens, pooled = unet.encode_text(given["states"], given["mask"])
-    out: Tensor = unet(**rest, tokens=tokens, pooled=pooled)
+    out: Tensor = unet(**rest, tokens=tokens, pooled=pooled, in_patches=in_patches)
     return out
 
 
@@ -161,6 +161,17 @@ def test_a_picture_that_does_not_fit_is_refused(shape: UNetConfig) -> None:
     given["z"] = torch.zeros(2, 3, SIDE + 1, SIDE + 1)
     with pytest.raises(ValueError, match=f"multiples of {shape.stride}, not"):
         predict(build_unet(shape), given)
+
+
+@every_shape
+def test_patches_give_the_same_numbers_as_pictures(shape: UNetConfig) -> None:
+    unet, given = made(shape), inputs(shape)
+    patched = dict(given)
+    for name in ("z", "lowres"):
+        if name in patched:
+            patched[name] = unet.to_patches(patched[name])
+    assert torch.equal(unet.from_patches(predict(unet, patched, in_patches=True)), predict(unet, given))
+    assert torch.equal(unet.from_patches(unet.to_patches(given["z"])), given["z"])
 
 
 def test_pictures_need_not_be_square_or_of_the_training_size() -> None:

@@ -1,4 +1,4 @@
-"""ConSE and CLIP score: the formulas by hand, and real pictures with real weights."""
+"""ConSE: the formula by hand, and real pictures with real weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from harness.extractors import effnet, minilm
 from harness.extractors.base import Setting
 from harness.features import text_features
-from harness.metrics.alignment import AlignConse, ClipScore, conse, cosines
+from harness.metrics.alignment import AlignConse, conse, cosines
 from harness.metrics.base import Inputs, PerImageMetric, SetMetric
 
 
@@ -19,7 +19,7 @@ def _inputs(features: dict[str, np.ndarray], captions: Sequence[str], embed) -> 
         features=features,
         captions=captions,
         clusters=np.arange(len(captions)),
-        identities={"clip": "ViT-L-14-quickgelu/openai", "effnet_lite0": "net|224", "text:minilm": "mini"},
+        identities={"effnet_lite0": "net|224", "text:minilm": "mini"},
         embed=embed,
     )
 
@@ -28,19 +28,6 @@ def test_cosines_by_hand() -> None:
     a = np.array([[3.0, 4.0], [1.0, 0.0], [0.0, 0.0], [-2.0, 0.0]])
     b = np.array([[4.0, 3.0], [0.0, 5.0], [1.0, 1.0], [1.0, 0.0]])
     np.testing.assert_allclose(cosines(a, b), [0.96, 0.0, 0.0, -1.0])
-
-
-def test_clip_score_is_a_hundred_cosines_and_never_below_zero() -> None:
-    vectors = {"a": [1.0, 0.0], "b": [0.6, 0.8], "c": [-1.0, 0.0]}
-    images = np.array([[1.0, 0.0]] * 3, np.float32)
-    metric = ClipScore()
-    inputs = _inputs(
-        {"clip": images}, ["a", "b", "c"], lambda _, texts: np.array([vectors[t] for t in texts])
-    )
-    np.testing.assert_allclose(metric.per_image(inputs), [100.0, 60.0, 0.0])
-    assert (
-        metric.identity(inputs) == "clip_score[ViT-L-14-quickgelu/openai|x100|floor0|no-prefix|eos-kept|png]"
-    )
 
 
 def test_conse_takes_the_mean_of_the_likeliest_classes_about_the_centre() -> None:
@@ -66,11 +53,11 @@ def test_conse_ignores_the_order_of_classes() -> None:
 
 
 def test_kinds_and_bounds() -> None:
-    for metric in (ClipScore(), AlignConse()):
-        assert isinstance(metric, PerImageMetric)
-        assert not isinstance(metric, SetMetric)
-        assert metric.direction == "higher"
-        assert metric.bounds is not None
+    metric = AlignConse()
+    assert isinstance(metric, PerImageMetric)
+    assert not isinstance(metric, SetMetric)
+    assert metric.direction == "higher"
+    assert metric.bounds is not None
 
 
 def test_the_right_caption_of_a_real_photograph_beats_wrong_ones(

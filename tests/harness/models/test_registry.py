@@ -4,7 +4,7 @@ import pytest
 
 from drawbench.errors import InputError
 from harness.models.dummy import DummyModel
-from harness.models.registry import ModelOptions, load_model, model_names
+from harness.models.registry import BUILT_IN, ModelOptions, load_model, model_names
 
 MODULE = """
 class Painter:
@@ -40,7 +40,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_built_in_models_come_by_name() -> None:
     assert isinstance(load_model("dummy", ModelOptions()), DummyModel)
-    assert list(model_names())[:3] == ["imagen", "folder", "dummy"]
+    assert list(model_names()) == list(BUILT_IN)
 
 
 @pytest.mark.usefixtures("package")
@@ -62,11 +62,18 @@ def test_built_in_names_win() -> None:
 def test_modules_with_classes_functions_and_half_models() -> None:
     assert load_model("painter_package:Painter", ModelOptions()).identity() == {"name": "painter"}
     assert load_model("painter_package:build", ModelOptions()).identity() == {"name": "painter"}
+    assert load_model("python:painter_package:Painter", ModelOptions()).identity() == {"name": "painter"}
+    for spec in ("painter_package:Painter", "python:painter_package:Painter"):
+        told = load_model(f"{spec}:some:thing", ModelOptions(device="cpu")).options  # type: ignore[attr-defined]
+        assert told == ModelOptions("some:thing", "cpu")
+        assert load_model(spec, ModelOptions("x")).options.argument == ""  # type: ignore[attr-defined]
     with pytest.raises(InputError, match="has no generate method"):
         load_model("painter_package:Half", ModelOptions())
 
 
-@pytest.mark.parametrize("spec", ["nothing", "no-thing:x", "nothing:", ":x", "no such:x"])
+@pytest.mark.parametrize(
+    "spec", ["nothing", "no-thing:x", "nothing:", ":x", "no such:x", "python:", "python:x"]
+)
 def test_unknown_models(spec: str) -> None:
     with pytest.raises(InputError, match="unknown model"):
         load_model(spec, ModelOptions())

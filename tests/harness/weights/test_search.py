@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from drawbench.errors import InputError
-from harness import weights
 from harness.assets import ASSETS, Asset, AssetFile
 from harness.weights import WeightsPolicy, file_sha256, find, locate, looked_in, reachable, status
 
@@ -19,31 +18,12 @@ CONTENT = b"weights of a very small network"
 ASSET = Asset(
     id="tiny",
     title="a tiny network",
-    needed_by=("nothing",),
     licence="CC0-1.0",
     files=(
         AssetFile("tiny.pt", sha256=hashlib.sha256(CONTENT).hexdigest(), size=len(CONTENT)),
         AssetFile("model.safetensors", hub="nobody/tiny", generic=True),
     ),
 )
-
-
-@pytest.fixture(autouse=True)
-def empty_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home with nothing in it, so that the machine's own caches play no part."""
-    home = tmp_path / "home"
-    home.mkdir()
-    for name in (
-        "DRAWBENCH_WEIGHTS",
-        "DRAWBENCH_CACHE",
-        "HF_HOME",
-        "HF_HUB_CACHE",
-        "TORCH_HOME",
-        "XDG_CACHE_HOME",
-    ):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(home))
-    return home
 
 
 def _put(path: Path, content: bytes = CONTENT) -> Path:
@@ -230,8 +210,23 @@ def test_import_loads_nothing_heavy_and_opens_no_connection() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_every_known_asset_says_who_needs_it_and_its_licence() -> None:
-    for asset in weights.ASSETS.values():
-        assert asset.needed_by
+def test_every_known_asset_says_its_licence_and_no_hash_is_malformed() -> None:
+    for asset in ASSETS.values():
         assert asset.licence
         assert all(file.sha256 is None or len(file.sha256) == 64 for file in asset.files)
+
+
+def test_the_hashes_in_openais_addresses_are_those_of_the_table() -> None:
+    open_clip = pytest.importorskip("open_clip")
+    checked = 0
+    for asset in ASSETS.values():
+        if asset.id.endswith("-openai"):
+            config = open_clip.get_pretrained_cfg(
+                asset.id.removeprefix("clip-").removesuffix("-openai"), "openai"
+            )
+            first = asset.files[0]
+            assert first.url == config["url"]
+            assert first.sha256 == config["url"].split("/")[-2]
+            assert asset.files[1].hub == config["hf_hub"].rstrip("/")
+            checked += 1
+    assert checked == 4
