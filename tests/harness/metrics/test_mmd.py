@@ -84,27 +84,17 @@ def test_sizes_of_pieces_do_not_matter(unbiased: bool, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("unbiased", [True, False])
-def test_the_variance_is_that_of_deleting_each_prompt_less_what_pairs_count_twice(unbiased: bool) -> None:
+def test_the_interval_is_that_of_leaving_each_prompt_out(unbiased: bool) -> None:
     x, y = _features(3, 40, 3) + 1, _features(4, 30, 3)
     clusters = np.concatenate([np.arange(12), np.random.default_rng(1).integers(0, 12, 28)])
     value, interval = mmd(as_rows(x), as_rows(y), polynomial_kernel, clusters, unbiased=unbiased)
     left_out = np.array([_mmd(x[clusters != c], y, unbiased) for c in range(12)])
     variance = 11 / 12 * ((left_out - left_out.mean()) ** 2).sum()
-    wide = x.astype(float)
-    kernel = polynomial_kernel(wide, wide)
-    pairs = np.array(
-        [[kernel[np.ix_(clusters == a, clusters == b)].sum() for b in range(12)] for a in range(12)]
-    )
-    apart = ~np.eye(12, dtype=bool)
-    design = np.array([np.eye(12)[a] + np.eye(12)[b] for a in range(12) for b in range(12) if a != b])
-    design = np.column_stack([np.ones(len(design)), design])
-    residuals = pairs[apart] - design @ np.linalg.lstsq(design, pairs[apart], rcond=None)[0]
-    variance -= 2 * float(residuals @ residuals) / (40 * 39) ** 2
     assert (interval.high - interval.low) / 2 == pytest.approx(2.2009852 * np.sqrt(variance), rel=1e-6)
     assert (interval.low + interval.high) / 2 == pytest.approx(value)
 
 
-def test_between_like_sets_pairs_are_counted_once() -> None:
+def test_between_like_sets_the_interval_errs_to_the_wide_side() -> None:
     """There nearly all of the variance is from pairs, which a jackknife counts twice: 1.4 times too wide."""
     random = np.random.default_rng(0)
     y = as_rows(random.normal(size=(4000, 8)).astype(np.float32))
@@ -115,7 +105,7 @@ def test_between_like_sets_pairs_are_counted_once() -> None:
         values.append(value)
         errors.append((interval.high - interval.low) / 2 / 2.0095752)
     claimed = float(np.sqrt(np.mean(np.square(errors))))
-    assert 0.85 <= claimed / float(np.std(values, ddof=1)) <= 1.2
+    assert 1.0 <= claimed / float(np.std(values, ddof=1)) <= 1.55
 
 
 def test_too_few_are_refused_or_have_no_interval() -> None:
