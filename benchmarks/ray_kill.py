@@ -103,6 +103,10 @@ def main() -> int:
             stderr=subprocess.PIPE,
             text=True,
         )
+        ledgers = "*/ledger.jsonl"
+        while process.poll() is None and not any(x.stat().st_size for x in killed_dir.glob(ledgers)):
+            time.sleep(0.5)
+        print(f"first pictures after {time.monotonic() - began:.0f} s", flush=True)
         kills = 0
         while process.poll() is None:
             try:

@@ -17,7 +17,8 @@ from harness.types import Request
 
 DEATHS_TOGETHER = 2
 DEATHS_ALONE = 3
-DEATHS_AT_START = 3
+DEATHS_AT_START = 6
+DEATHS_AT_LATER_STARTS = 60
 
 
 @dataclass(frozen=True)
@@ -123,10 +124,10 @@ class Board:
 
 
 def carry_out(staff: Staff, requests: Sequence[Request], batch_size: int) -> Iterator[Answers]:
-    """See `harness.engines.Crew.carry_out`. Raises InputError where workers die before they can begin."""
+    """See `harness.engines.Crew.carry_out`. Raises InputError where worker after worker dies at its start."""
     board = Board(requests, batch_size)
     at_work: dict[Hashable, Batch] = {}
-    failed_starts = 0
+    failed_starts, limit = 0, DEATHS_AT_START
     while board.left:
         staff.fill(len(board.waiting) + len(at_work))
         for worker in staff.idle():
@@ -136,7 +137,8 @@ def carry_out(staff: Staff, requests: Sequence[Request], batch_size: int) -> Ite
         for worker, message in staff.hear():
             batch = at_work.pop(worker, None)
             if isinstance(message, Ready):
-                failed_starts = 0
+                # Where the model could be loaded, its loading is not what kills: a busy machine may just be slow.
+                failed_starts, limit = 0, DEATHS_AT_LATER_STARTS
             elif isinstance(message, Refusal):
                 raise InputError(message.message)
             elif isinstance(message, Fault):
@@ -149,7 +151,7 @@ def carry_out(staff: Staff, requests: Sequence[Request], batch_size: int) -> Ite
                     yield given_up
             elif isinstance(message, Lost):
                 failed_starts += 1
-                if failed_starts >= DEATHS_AT_START:
+                if failed_starts >= limit and not at_work:
                     raise InputError(
                         f"{failed_starts} workers in a row ended before they drew (the last: {message.why}); "
                         "is there memory for that many? Try fewer --workers"

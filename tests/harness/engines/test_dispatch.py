@@ -106,5 +106,22 @@ def test_workers_that_all_die_at_the_start_end_the_run() -> None:
             self.told = []
             return [(self.hired, Lost("killed by signal 9"))]
 
-    with pytest.raises(InputError, match=r"3 workers in a row .*signal 9.*fewer --workers"):
+    with pytest.raises(InputError, match=r"6 workers in a row .*signal 9.*fewer --workers"):
         list(carry_out(Stillborn(1, frozenset(), []), requests(1), 1))
+
+
+def test_deaths_at_the_start_do_not_end_a_run_in_which_others_draw() -> None:
+    class Unlucky(PlannedStaff):
+        """Its first worker draws slowly; every other dies as it starts, until the first has answered."""
+
+        spoken = 0
+
+        def hear(self) -> list[tuple[Hashable, Message]]:
+            self.spoken += 1
+            if self.working and self.spoken < 20:
+                return [(f"stillborn {self.spoken}", Lost("killed"))]
+            return super().hear()
+
+    staff = Unlucky(1, frozenset(), [])
+    answers = [pair for some in carry_out(staff, requests(4), 2) for pair in some]
+    assert sorted(place for place, _ in answers) == [0, 1, 2, 3]

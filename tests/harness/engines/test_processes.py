@@ -32,7 +32,7 @@ def test_as_many_processes_as_asked_draw_what_one_draws(draw: Any_, plan_of: Any
         assert several.told == alone.told
         assert several.pictures == alone.pictures
     assert len(alone.pictures) == 10
-    assert len(list(tmp_path.glob("loaded-*"))) == 1 + 3 + 3
+    assert 3 <= len(list(tmp_path.glob("loaded-*"))) <= 1 + 3 + 3, "a slow one may come when all is done"
 
 
 def test_the_batch_of_a_killed_worker_is_given_to_another(draw: Any_, plan_of: Any_, tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_refusal_is_one_line_and_keeps_what_is_done(draw: Any_, plan_of: Any_,
 
 
 def test_workers_that_cannot_load(draw: Any_, plan_of: Any_, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"3 workers in a row .* killed by signal 9"):
+    with pytest.raises(InputError, match=r"6 workers in a row .* killed by signal 9"):
         draw(LocalEngine(2), plan_of(*["ok"] * 4), tmp_path / "run", model="Unloadable")
     with pytest.raises(RuntimeError, match="ZeroDivisionError: a fault"):
         draw(LocalEngine(2), plan_of(*["ok"] * 4), tmp_path / "run", model="Broken")
