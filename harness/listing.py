@@ -14,7 +14,6 @@ from typing import Any
 from drawbench.errors import InputError
 
 OURS = "built-in"
-ENGINE_GROUP = "drawbench.engines"
 _LONGEST = 200
 
 
@@ -110,8 +109,12 @@ def about_model(name: str) -> str:
 
 def engine_rows() -> list[Row]:
     """All engines."""
-    rows = [Row("local", "in this process, one batch after the other")]
-    return rows + _foreign(ENGINE_GROUP, {row.name for row in rows})
+    from harness.engines.registry import ENTRY_POINT_GROUP as GROUP
+    from harness.engines.registry import built_in_engines
+
+    lacking = "" if importlib.util.find_spec("ray") else "needs the package ray"
+    rows = [Row(n, about, needs=lacking if n == "ray" else "") for n, about in built_in_engines().items()]
+    return rows + _foreign(GROUP, {row.name for row in rows})
 
 
 def published_rows() -> list[Row]:

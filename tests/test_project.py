@@ -70,6 +70,7 @@ def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for number in range(count):
             pixels = np.full((64, 64, 3), 40 * number + 60, dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / folder / f"{number:05d}.png")
+    (tmp_path / "my_run.toml").write_text('model = "dummy"\nbench = "drawbench-open"\n')
     (tmp_path / "my_prompts.csv").write_text("prompt,category\na red cube,Colours\ntwo cats,Counts\na hat,\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DRAWBENCH_CACHE", str(tmp_path / "cache"))
@@ -79,9 +80,14 @@ def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 TRAINED = "imagen:my_cascade"
+ELSEWHERE = (TRAINED, "my_model:", "diffusers:my_pipeline")  # by tests of their own
 
 
-@pytest.mark.parametrize("command", [command for command in _run_commands() if TRAINED not in command])
+def _is_tried_here(command: str) -> bool:
+    return not any(spec in command for spec in ELSEWHERE)
+
+
+@pytest.mark.parametrize("command", [command for command in _run_commands() if _is_tried_here(command)])
 def test_the_readmes_run_commands_are_understood(
     command: str, newcomer: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -100,6 +106,35 @@ def test_the_readmes_run_commands_are_understood(
         assert "dry run: nothing was written" in printed.out
     assert "Traceback" not in printed.err
     assert not (newcomer / "results").exists()
+
+
+def _tool_commands() -> list[str]:
+    """Every `drawbench ...` of the README but `describe`, which has a test of its own."""
+    lines = (line for line in _code_lines(README) if line.startswith("drawbench "))
+    return [line.removeprefix("drawbench ") for line in lines if " describe " not in line]
+
+
+def test_the_readmes_tools_do_what_it_says(newcomer: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from harness.cli import main as tool
+    from harness.run import main as run
+
+    drawing = ["--model", "dummy", "--bench", "file:my_prompts.csv", "--offline", "--metrics", "align_conse"]
+    assert run([*drawing, "--out", "runs"]) == 0
+    assert run([*drawing, "--out", "runs", "--set", "size=32"]) == 0
+    for shard in ("1/2", "2/2"):
+        assert run([*drawing, "--out", "shards", "--shard", shard]) == 0
+    shutil.copytree("runs", "results")
+    first, second = sorted(str(path) for path in Path("runs").iterdir())
+    one, other = sorted(str(path) for path in Path("shards").iterdir())
+    known = {"RUN_A": first, "RUN_B": second, "RUN": first, "SHARD_1": one, "SHARD_2": other}
+    commands = _tool_commands()
+    assert len(commands) >= 10
+    for command in commands:
+        words = [known.get(word, word) for word in shlex.split(command)]
+        assert tool(words) == 0, (command, capsys.readouterr().err)
+    for made in ("explained/explain-fid.png", "my_references.npz", "difference.png", "my_run.parquet"):
+        assert (newcomer / made).exists(), made
+    assert (newcomer / "merged" / "summary.json").is_file()
 
 
 def test_the_readmes_training_commands_train_and_draw(
@@ -142,8 +177,11 @@ def test_every_bench_model_and_metric_is_in_the_readme() -> None:
         if info.source == "built-in":
             assert f"`{info.name}" in README, info.name
     assert {"imagen", "folder"} <= set(model_names())
-    for name in ("clip_score", "align_conse", "fid", "fd_effnet_lite0", "scenes_accuracy"):
-        assert f"| `{name}` |" in README
+    from harness.metrics import names
+
+    families = ("_effnet_lite0", "_k5", "_strict")  # variants of a metric that is there
+    for name in names():
+        assert f"`{name}`" in README or name.endswith(families), name
     for line in _code_lines(README):
         for bench in re.findall(r"--bench ([a-z-]+)", line):
             assert bench in {info.name for info in available()}

@@ -55,9 +55,14 @@ _BUILT_IN: Mapping[str, tuple[Callable[[EngineOptions], Engine], str]] = {
 }
 
 
+def built_in_engines() -> dict[str, str]:
+    """name -> one line about it, for the suite's own engines."""
+    return {name: about for name, (_, about) in _BUILT_IN.items()}
+
+
 def engine_names() -> dict[str, str]:
     """name -> one line about it, for every engine that can be named; built-in ones first."""
-    names = {name: about for name, (_, about) in _BUILT_IN.items()}
+    names = built_in_engines()
     for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
         names.setdefault(point.name, f"from {point.value}")
     return names

@@ -17,7 +17,7 @@ from harness.rows import Vectors, as_rows
 from harness.stats import Interval
 from harness.types import Direction
 
-METRIC = FrechetMetric("fid", "inception")
+METRIC = FrechetMetric(name="fid", extractor="inception")
 
 
 def _inputs(seed: int, n: int, d: int) -> Inputs:

@@ -47,6 +47,7 @@ def test_its_parts_are_listed_with_their_package(installed: Path, tmp_path: Path
         ("benches", "colours"),
         ("extractors", "mean-colour"),
         ("metrics", "colour-match"),
+        ("engines", "polite"),
     ):
         (row,) = (row for row in lists[title] if row["name"] == name)
         assert row["source"] == "drawbench-example 0.1.0"
@@ -55,7 +56,7 @@ def test_its_parts_are_listed_with_their_package(installed: Path, tmp_path: Path
     assert about["one-colour"].startswith("Grainy pictures in one colour")
 
 
-def test_its_model_bench_metric_and_extractor_make_a_run(installed: Path, tmp_path: Path) -> None:
+def test_its_parts_make_a_run(installed: Path, tmp_path: Path) -> None:
     """Red pictures match the red prompts best, which the template's own metric must find."""
     readme = (ROOT / "examples" / "plugin" / "README.md").read_text(encoding="utf-8")
     (command,) = (line for line in readme.splitlines() if line.startswith("python -m harness.run"))
@@ -70,6 +71,7 @@ def test_its_model_bench_metric_and_extractor_make_a_run(installed: Path, tmp_pa
     import pandas as pd
 
     (folder,) = (tmp_path / "results").iterdir()
+    assert json.loads((folder / "manifest.json").read_text())["engine"] == "polite"
     table = pd.read_parquet(folder / "scores.parquet")
     means = table.assign(red=table.prompt_id.str.startswith("red")).groupby("red")["value"].mean()
     assert means[True] > 0.98 > means[False]
