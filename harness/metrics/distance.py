@@ -15,14 +15,30 @@ from harness.rows import Places
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrechetMetric(OnFeatures):
+class AgainstGaussian(OnFeatures):
+    """A metric for which the reference is a Gaussian, so that statistics only will do."""
+
+    needs_reference_rows: bool = False
+
+    def fitted(self, inputs: Inputs) -> Reference:
+        """The reference's Gaussian, from its sums where known. Raises ValueError below 2 pictures."""
+        moments = self.reference(inputs).moments.get(self.extractor)
+        if moments is None:
+            return Reference.of(self.reference_rows(inputs))
+        if self.part is not None:
+            cut = slice(*self.part)
+            moments = Moments(moments.n, moments.total[cut], moments.outer[cut, cut])
+        return Reference.from_moments(moments)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrechetMetric(AgainstGaussian):
     """Fréchet distance between the pictures' features and those of the reference pictures.
 
-    The reference may be statistics only. Lower is better; 0 is the least.
+    Lower is better; 0 is the least.
     """
 
     summary: str = "Fréchet distance between the pictures' features and those of the reference pictures."
-    needs_reference_rows: bool = False
 
     def whole_set(self, inputs: Inputs) -> Estimate:
         """The distance and its jackknife interval. Raises ValueError below 2 pictures on either side."""
@@ -46,13 +62,3 @@ class FrechetMetric(OnFeatures):
     def _sides(self, inputs: Inputs) -> tuple[Generated, Reference]:
         real = self.fitted(inputs)
         return Generated(self.generated_rows(inputs), real), real
-
-    def fitted(self, inputs: Inputs) -> Reference:
-        """The reference's Gaussian, from its sums where known. Raises ValueError below 2 pictures."""
-        moments = self.reference(inputs).moments.get(self.extractor)
-        if moments is None:
-            return Reference.of(self.reference_rows(inputs))
-        if self.part is not None:
-            cut = slice(*self.part)
-            moments = Moments(moments.n, moments.total[cut], moments.outer[cut, cut])
-        return Reference.from_moments(moments)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.metrics.base import Estimate, Inputs
-from harness.metrics.distance import FrechetMetric
+from harness.metrics.distance import AgainstGaussian
 from harness.metrics.frechet import GIVEN, Reference, distance_to
 from harness.metrics.jackknife import Deal, Labels, leave_out_interval, no_interval
 from harness.moments import Moments
@@ -40,7 +40,7 @@ class BiasCurve:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FidInfinity(FrechetMetric):
+class FidInfinity(AgainstGaussian):
     """The value to which a Fréchet distance would come with ever more pictures, from a line over 1/N.
 
     Lower is better. Needs eight times as many pictures as dimensions, as the line is none below that.

@@ -52,9 +52,10 @@ def mmd(
     """MMD^2 of features (n, d) and (m, d), and its interval over prompts, given the reference.
 
     `clusters` (n,) numbers each row's prompt. The interval is a jackknife that leaves each prompt out in
-    turn, which has a closed form. Where both sets are alike it is about a quarter too wide; taking off what
-    it counts twice there made it too narrow for features with long tails. Raises ValueError below 2 pictures
-    on either side.
+    turn, which has a closed form. Where both sets are alike it is up to a quarter wider than a normal one,
+    and the estimate is skewed: 90 to 96 of 100 intervals hold its mean there. Taking off what a jackknife
+    counts twice made it too narrow for features with long tails. Raises ValueError below 2 pictures on
+    either side.
     """
     n, m = len(generated), len(reference)
     if min(n, m) < 2:
