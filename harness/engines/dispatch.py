@@ -137,7 +137,7 @@ def carry_out(staff: Staff, requests: Sequence[Request], batch_size: int) -> Ite
         for worker, message in staff.hear():
             batch = at_work.pop(worker, None)
             if isinstance(message, Ready):
-                # The model could be loaded, so loading is not what kills: a busy machine may be slow.
+                # Where the model could be loaded once, its loading is not what kills.
                 failed_starts, limit = 0, DEATHS_AT_LATER_STARTS
             elif isinstance(message, Refusal):
                 raise InputError(message.message)
