@@ -26,6 +26,7 @@ from harness.metrics.geneval import GENEVAL_METRICS
 from harness.metrics.scenes import SCENES_METRICS
 from harness.metrics.written_text import WRITTEN_TEXT_METRICS
 from harness.plots import axis_svg, interval_svg, make_axis
+from harness.run_log import stages_in_words
 from harness.run_view import RunView, spread
 from harness.types import FAILURES, Sample, Score
 
@@ -238,6 +239,9 @@ def methods(run: RunView) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     yield "Versions", list(_flat(manifest.get("versions", {})))
     yield "Machine", list(_flat(manifest.get("machine", {})))
     yield "Seconds", list(_flat({k: v for k, v in seconds.items() if v is not None}))
+    yield "Work of the last session", stages_in_words(summary.get("stages", []))
+    if summary.get("cost") is not None:
+        yield "Cost", [("all pictures", f"{summary['cost']:.2f} US dollars")]
 
 
 def _cards(run: RunView) -> Iterator[tuple[str, list[Card]]]:

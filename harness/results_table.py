@@ -45,6 +45,8 @@ def counts_line(summary: Mapping[str, Any]) -> str:
     line = f"{counts['planned']} planned = {' + '.join(parts)} (on failure: {summary['on_failure']})"
     if summary["drawn_again"]:
         line += f", {summary['drawn_again']} drawn again"
+    if summary.get("cost") is not None:
+        line += f", for {summary['cost']:.2f} US dollars"
     return line
 
 

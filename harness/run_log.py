@@ -124,9 +124,9 @@ def read_log(run_dir: Path) -> list[dict[str, Any]]:
     return events
 
 
-def stage_lines(stages: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Finished stages for people: "drawing: 200 in 84 s, 2.38 a second, 1.2 GB, 3.1 kJ (CPU)"."""
-    lines = []
+def stages_in_words(stages: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Finished stages for people: ("drawing", "200 in 84 s, 2.38 a second, 1.2 GB, 3.1 kJ (CPU)")."""
+    told = []
     for stage in stages:
         parts = [f"{stage['done']} in {stage['seconds']:.1f} s"]
         if stage["per_second"]:
@@ -136,8 +136,8 @@ def stage_lines(stages: Sequence[Mapping[str, Any]]) -> list[str]:
             parts.append(f"{stage['gpu_peak_memory_mb'] / 1000:.1f} GB on the GPU")
         if stage.get("joules") is not None:
             parts.append(f"{stage['joules'] / 1000:.2f} kJ ({stage['energy_from']})")
-        lines.append(f"{stage['stage']}: {', '.join(parts)}")
-    return lines
+        told.append((stage["stage"], ", ".join(parts)))
+    return told
 
 
 def _peak_memory_mb() -> float:

@@ -8,7 +8,7 @@ import pytest
 
 from harness.progress import NoProgress
 from harness.run import main
-from harness.run_log import LOG_NAME, LoggedProgress, RunLog, read_log, stage_lines
+from harness.run_log import LOG_NAME, LoggedProgress, RunLog, read_log, stages_in_words
 
 Output = pytest.CaptureFixture[str]
 
@@ -36,7 +36,10 @@ def test_a_run_leaves_sessions_stages_and_their_numbers(
     assert drawing["peak_memory_mb"] > 50
     stages = json.loads((run / "summary.json").read_text())["stages"]
     assert [stage["stage"] for stage in stages] == ["drawing", "picture features", "metrics"]
-    assert stage_lines(stages)[0].startswith("drawing: 3 in 0.")
+    name, words = stages_in_words(stages)[0]
+    assert name == "drawing"
+    assert words.startswith("3 in 0.")
+    assert words.split(", ", 1)[1] in (run / "report.html").read_text()
     assert main(command) == 0
     assert len({event["session"] for event in read_log(run)}) == 2
 
