@@ -20,14 +20,17 @@ from urllib.parse import quote
 from PIL import Image
 
 from harness.atomic import write_atomic, writing_to
+from harness.curve_plot import bias_curve_svg
 from harness.grid import failure_label
 from harness.metrics.clip_score import CLIP_SCORES
+from harness.metrics.fid_infinity import BiasCurve
 from harness.metrics.geneval import GENEVAL_METRICS
 from harness.metrics.scenes import SCENES_METRICS
 from harness.metrics.written_text import WRITTEN_TEXT_METRICS
 from harness.plots import axis_svg, interval_svg, make_axis
 from harness.run_log import stages_in_words
 from harness.run_view import RunView, spread
+from harness.stats import Interval
 from harness.types import FAILURES, Sample, Score
 
 THUMBNAIL_SIDE = 256
@@ -138,6 +141,7 @@ def render_report(run: RunView) -> str:
         script_hash=_source_hash(script),
         overall=[score for score in run.scores if score.category is None],
         tables=list(category_tables(run.scores)),
+        curves={score.metric: curve for score in run.scores if (curve := _curve(score)) is not None},
         metric_notes=METRIC_NOTES,
         status_words=STATUS_WORDS,
         statuses=[s for s in ("ok", *FAILURES, "missing") if s != "missing" or run.counts["missing"]],
@@ -242,6 +246,17 @@ def methods(run: RunView) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     yield "Work of the last session", stages_in_words(summary.get("stages", []))
     if summary.get("cost") is not None:
         yield "Cost", [("all pictures", f"{summary['cost']:.2f} US dollars")]
+
+
+def _curve(score: Score) -> str | None:
+    """A limit's curve over the number of pictures, drawn; None where the score is no limit."""
+    if score.curve is None:
+        return None
+    interval = Interval(score.low, score.high, score.method)
+    counts, values = tuple(score.curve["counts"]), tuple(score.curve["values"])
+    curve = BiasCurve(counts, values, score.value, score.curve["slope"], interval)
+    label = f"{score.metric} over one by the number of pictures, with its limit {score.value:.4g}"
+    return bias_curve_svg(curve, label)
 
 
 def _cards(run: RunView) -> Iterator[tuple[str, list[Card]]]:

@@ -279,6 +279,7 @@ def set_score(metric: SetMetric, inputs: Inputs) -> tuple[Score, tuple[str, ...]
         identity=metric.identity(inputs),
         direction=metric.direction,
         method=estimate.interval.method,
+        curve=estimate.curve,
     )
     return score, estimate.notes
 

@@ -98,7 +98,8 @@ class Score:
     `low` and `high` bound the 95% confidence interval made by `method`; `n` counts the pictures.
     `identity` names all that computed the number, e.g. "clip_score[ViT-L-14-quickgelu/openai|x100]":
     scores of unequal identity are not comparable. `category` is None for the whole bench.
-    `if_failed` is the value at both ends of what the failed samples could have been.
+    `if_failed` is the value at both ends of what the failed samples could have been. `curve`, of a limit over
+    ever more pictures, has `counts` of pictures, the `values` at them, and the `slope` of the line over 1/N.
     """
 
     metric: str
@@ -111,6 +112,7 @@ class Score:
     method: str
     category: str | None = None
     if_failed: tuple[float, float] | None = None
+    curve: Mapping[str, Any] | None = None
 
 
 Picture = Image.Image | NDArray[np.uint8]

@@ -60,11 +60,15 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The value of a whole-set metric with its interval, and remarks that people must see beside it."""
+    """The value of a whole-set metric with its interval, and remarks that people must see beside it.
+
+    `curve` is what `Score.curve` says.
+    """
 
     value: float
     interval: Interval
     notes: tuple[str, ...] = ()
+    curve: Mapping[str, Any] | None = None
 
 
 class Metric(Protocol):

@@ -61,7 +61,8 @@ class FidInfinity(AgainstGaussian):
             f"{value:.4g} at {count:.0f}" for count, value in zip(curve.counts, curve.values, strict=True)
         )
         notes = (f"{self.name}: the distance is {points} pictures; the reference's own bias is still in it",)
-        return Estimate(curve.infinity, curve.interval, notes)
+        drawn = {"counts": list(curve.counts), "values": list(curve.values), "slope": curve.slope}
+        return Estimate(curve.infinity, curve.interval, notes, drawn)
 
 
 def bias_curve(

@@ -327,3 +327,11 @@ def test_thumbnails_keep_proportions(size: tuple[int, int], expected: tuple[int,
 def test_a_folder_that_cannot_be_reported_on_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no run folder"):
         write_report(tmp_path)
+
+
+def test_a_limit_over_the_number_of_pictures_is_drawn(make_run: MakeRun) -> None:
+    curve = {"counts": [4000.0, 2000.0], "values": [1.25, 1.5], "slope": 1000.0}
+    limit = _score(1.0, metric="fid_infinity", direction="lower", curve=curve)
+    page = write_report(make_run({"A": ["one"]}, scores=[limit, _score(0.2)])).read_text(encoding="utf-8")
+    assert page.count("N → ∞") == 1
+    assert 'aria-label="fid_infinity over one by the number of pictures, with its limit 1"' in page
