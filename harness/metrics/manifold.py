@@ -125,6 +125,8 @@ def estimate(quantity: Quantity, found: Manifolds, k: int, clusters: Labels) -> 
     """One number of two sets' balls and its 95% interval over prompts, given the reference."""
     prompts, m = found.hits.shape
     if quantity == "density":
+        if not found.inside.any():
+            return 0.0, Interval(np.nan, np.nan, "no ball holds a picture: no interval can be estimated")
         value, interval = cluster_mean_interval(found.inside / k, clusters)
         return value, Interval(max(0.0, interval.low), interval.high, f"{interval.method}, {GIVEN}")
     if quantity == "precision":

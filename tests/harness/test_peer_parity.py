@@ -192,7 +192,7 @@ def test_fid_is_torchmetrics_without_its_antialiasing_and_not_with_it(scene: Sce
         distance = metrics.FrechetInceptionDistance(First(antialias))
         for folder, real in ((scene.real, True), (scene.generated, False)):
             for path in sorted(folder.iterdir()):
-                pixels = torch.from_numpy(np.asarray(Image.open(path).convert("RGB")))
+                pixels = torch.from_numpy(np.array(Image.open(path).convert("RGB")))
                 distance.update(pixels.permute(2, 0, 1)[None], real=real)
         return float(distance.compute())
 

@@ -122,6 +122,9 @@ def test_all_pictures_alike() -> None:
         value, interval = estimate(quantity, found, 3, np.arange(20))
         assert interval.low == value == 0
         assert 0.1 < interval.high < 0.3  # none of 20 pictures
+    _, interval = estimate("density", found, 3, np.arange(20))
+    assert np.isnan(interval.high)
+    assert "no ball holds a picture" in interval.method
 
 
 def test_the_metrics(inputs_of: Callable[..., Inputs]) -> None:
