@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.metrics.base import Estimate, Inputs
-from harness.metrics.mmd import gaussian_kernel, mmd
+from harness.metrics.mmd import gaussian_kernel, mmd, mmd_of_subsets
 from harness.metrics.sides import OnFeatures
 from harness.rows import LazyRows, Places, Rows, Vectors
 from harness.stats import Interval
@@ -38,6 +39,12 @@ class Cmmd(OnFeatures):
         value, interval = mmd(rows, real, gaussian_kernel(SIGMA), inputs.clusters, unbiased=False)
         low, high = max(0.0, SCALE * interval.low), SCALE * interval.high
         return Estimate(SCALE * max(0.0, value), Interval(low, high, interval.method))
+
+    def of_subsets(self, inputs: Inputs) -> Callable[[Places], float]:
+        """See OfSubsets. Raises ValueError as `whole_set`."""
+        rows, real = unit_rows(self.generated_rows(inputs)), unit_rows(self.reference_rows(inputs))
+        value = mmd_of_subsets(rows, real, gaussian_kernel(SIGMA), unbiased=False)
+        return lambda places: SCALE * max(0.0, value(places))
 
 
 def unit_rows(rows: Rows) -> Rows:

@@ -8,8 +8,8 @@ prompts, as samples of one prompt are not independent. The reference's own bias 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,11 +18,12 @@ from harness.metrics.distance import AgainstGaussian
 from harness.metrics.frechet import GIVEN, Reference, distance_to
 from harness.metrics.jackknife import Deal, Labels, leave_out_interval, no_interval
 from harness.moments import Moments
-from harness.rows import Rows, subset
+from harness.rows import Places, Rows, subset
 from harness.stats import Interval
 
 CUTS = (1, 2, 3, 4)
 _CELLS = 12  # a multiple of every cut
+_SUBSETS = [np.array_split(np.arange(_CELLS), cut) for cut in CUTS]
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,16 @@ class FidInfinity(AgainstGaussian):
         drawn = {"counts": list(curve.counts), "values": list(curve.values), "slope": curve.slope}
         return Estimate(curve.infinity, curve.interval, notes, drawn)
 
+    def of_subsets(self, inputs: Inputs) -> Callable[[Places], float]:
+        """See OfSubsets: limits of parts, each cut anew. Raises ValueError as `whole_set`."""
+        rows, reference = self.generated_rows(inputs), self.fitted(inputs)
+
+        def value(places: Places) -> float:
+            deal = _deal(rows.shape[1], inputs.clusters[places], inputs.seed)
+            return _curve(*_whole(_cells(subset(rows, places), deal), reference)).infinity
+
+        return value
+
 
 def bias_curve(
     rows: Rows, reference: Reference, clusters: Labels, *, level: float = 0.95, seed: int = 0
@@ -74,7 +85,27 @@ def bias_curve(
     leaves each cell out in turn. Raises ValueError below n = 8 d, where the smallest subsets would have fewer
     than two pictures a dimension, and below 12 prompts.
     """
-    n, d = rows.shape
+    deal = _deal(rows.shape[1], clusters, seed)
+    cells = _cells(rows, deal)
+    counts, whole = _whole(cells, reference)
+    curve = _curve(counts, whole)
+    without = []
+    for cell in range(_CELLS):
+        values = [list(row) for row in whole]
+        sizes = [list(row) for row in counts]
+        for row, parts in enumerate(_SUBSETS):
+            place = next(i for i, part in enumerate(parts) if cell in part)
+            left = [c for c in parts[place] if c != cell]
+            values[row][place] = _distance(cells, left, reference)
+            sizes[row][place] -= cells[cell].n
+        without.append(_line(sizes, values)[0])
+    interval = leave_out_interval(curve.infinity, without, deal.prompts, given=GIVEN, level=level)
+    return replace(curve, interval=interval)
+
+
+def _deal(d: int, clusters: Labels, seed: int) -> Deal:
+    """The cells of pictures in d dimensions. Raises ValueError where pictures or prompts are too few."""
+    n = len(clusters)
     deal = Deal.of(clusters, _CELLS, seed)
     if n < 2 * CUTS[-1] * d:
         raise ValueError(
@@ -83,24 +114,23 @@ def bias_curve(
         )
     if deal.groups < _CELLS:
         raise ValueError(f"a limit over 1/N needs at least {_CELLS} prompts, got {deal.prompts}")
-    cells = [Moments.of(subset(rows, deal.members(cell))) for cell in range(_CELLS)]
-    subsets = [np.array_split(np.arange(_CELLS), cut) for cut in CUTS]
-    whole = [[_distance(cells, part, reference) for part in parts] for parts in subsets]
-    counts = [[sum(cells[c].n for c in part) for part in parts] for parts in subsets]
-    infinity, slope = _line(counts, whole)
-    without = []
-    for cell in range(_CELLS):
-        values = [list(row) for row in whole]
-        sizes = [list(row) for row in counts]
-        for row, parts in enumerate(subsets):
-            place = next(i for i, part in enumerate(parts) if cell in part)
-            left = [c for c in parts[place] if c != cell]
-            values[row][place] = _distance(cells, left, reference)
-            sizes[row][place] -= cells[cell].n
-        without.append(_line(sizes, values)[0])
-    interval = leave_out_interval(infinity, without, deal.prompts, given=GIVEN, level=level)
+    return deal
+
+
+def _cells(rows: Rows, deal: Deal) -> list[Moments]:
+    return [Moments.of(subset(rows, deal.members(cell))) for cell in range(_CELLS)]
+
+
+def _whole(cells: Sequence[Moments], reference: Reference) -> tuple[list[list[int]], list[list[float]]]:
+    """The pictures and the distance of each subset, a list for each cut."""
+    counts = [[sum(cells[c].n for c in part) for part in parts] for parts in _SUBSETS]
+    return counts, [[_distance(cells, part, reference) for part in parts] for parts in _SUBSETS]
+
+
+def _curve(counts: Sequence[Sequence[int]], values: Sequence[Sequence[float]]) -> BiasCurve:
+    """The curve through the distances of the subsets, without an interval."""
     levels = tuple(1 / float(np.mean(1 / np.array(row))) for row in counts)
-    return BiasCurve(levels, tuple(float(np.mean(row)) for row in whole), infinity, slope, interval)
+    return BiasCurve(levels, tuple(float(np.mean(row)) for row in values), *_line(counts, values))
 
 
 def _distance(cells: Sequence[Moments], chosen: Sequence[int] | Labels, reference: Reference) -> float:

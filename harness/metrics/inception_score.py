@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +12,7 @@ from harness.metrics.base import Estimate, Inputs
 from harness.metrics.jackknife import Deal, Labels, leave_out_interval, no_interval
 from harness.metrics.sides import OnFeatures
 from harness.moments import Matrix
-from harness.rows import CHUNK, Rows
+from harness.rows import CHUNK, Places, Rows, subset
 from harness.stats import Interval
 from harness.types import Direction
 
@@ -59,6 +60,16 @@ class InceptionScore(OnFeatures):
             )
         return Estimate(value, interval, notes)
 
+    def of_subsets(self, inputs: Inputs) -> Callable[[Places], float]:
+        """See OfSubsets: the pictures of a part are shuffled and split anew. Raises ValueError as above."""
+        rows = self.generated_rows(inputs)
+
+        def value(places: Places) -> float:
+            split = _splits(places.size, self.splits, self.rng_seed)
+            return _score(*_sums(subset(rows, places), split, self.splits, self.outputs))
+
+        return value
+
 
 def inception_score(
     rows: Rows,
@@ -76,22 +87,10 @@ def inception_score(
     each split is what is left of it. Raises ValueError below two pictures a split.
     """
     n, classes = rows.shape
-    if n < 2 * splits:
-        raise ValueError(f"a score over {splits} splits needs at least {2 * splits} pictures, got {n}")
+    split = _splits(n, splits, rng_seed)
     deal = Deal.of(clusters, _GROUPS, seed)
-    split = np.empty(n, dtype=np.intp)
-    shuffled = np.random.RandomState(rng_seed).permutation(n)  # torch-fidelity's generator
-    for i in range(splits):
-        split[shuffled[i * n // splits : (i + 1) * n // splits]] = i
-    cells = split * deal.groups + deal.of_row
-    counts = np.bincount(cells, minlength=splits * deal.groups)
-    sums, negentropies = np.zeros((counts.size, classes)), np.zeros(counts.size)
-    for start in range(0, n, CHUNK):
-        places = np.arange(start, min(start + CHUNK, n))
-        p, log_p = _probabilities(rows.take(places).astype(np.float64), outputs)
-        np.add.at(sums, cells[places], p)
-        negentropies += np.bincount(cells[places], (p * log_p).sum(1), counts.size)
     shape = (splits, deal.groups)
+    counts, negentropies, sums = _sums(rows, split * deal.groups + deal.of_row, splits * deal.groups, outputs)
     by_split = counts.reshape(shape), negentropies.reshape(shape), sums.reshape(*shape, classes)
     whole = [part.sum(1) for part in by_split]
     value = _score(*whole)
@@ -103,6 +102,29 @@ def inception_score(
         for group in range(deal.groups)
     ]
     return value, leave_out_interval(value, without, deal.prompts, level=level, bounds=(1.0, float(classes)))
+
+
+def _splits(n: int, splits: int, rng_seed: int) -> Labels:
+    """The split of each of n pictures, (n,). Raises ValueError below two pictures a split."""
+    if n < 2 * splits:
+        raise ValueError(f"a score over {splits} splits needs at least {2 * splits} pictures, got {n}")
+    split = np.empty(n, dtype=np.intp)
+    shuffled = np.random.RandomState(rng_seed).permutation(n)  # torch-fidelity's generator
+    for i in range(splits):
+        split[shuffled[i * n // splits : (i + 1) * n // splits]] = i
+    return split
+
+
+def _sums(rows: Rows, cells: Labels, count: int, outputs: Outputs) -> tuple[Labels, Matrix, Matrix]:
+    """For each of `count` cells (`cells`, (n,)): its pictures, sum of p log p, and sum of p, (count, K)."""
+    n, classes = rows.shape
+    sums, negentropies = np.zeros((count, classes)), np.zeros(count)
+    for start in range(0, n, CHUNK):
+        places = np.arange(start, min(start + CHUNK, n))
+        p, log_p = _probabilities(rows.take(places).astype(np.float64), outputs)
+        np.add.at(sums, cells[places], p)
+        negentropies += np.bincount(cells[places], (p * log_p).sum(1), count)
+    return np.bincount(cells, minlength=count), negentropies, sums
 
 
 def _score(counts: Labels, negentropies: Matrix, sums: Matrix) -> float:

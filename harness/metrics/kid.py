@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.metrics.base import Estimate, Inputs
 from harness.metrics.jackknife import Deal, Labels, leave_out_interval, no_interval
-from harness.metrics.mmd import mmd, polynomial_kernel
+from harness.metrics.mmd import mmd, mmd_of_subsets, polynomial_kernel
 from harness.metrics.sides import OnFeatures
 from harness.moments import Matrix
-from harness.rows import Rows
+from harness.rows import Places, Rows
 from harness.stats import Interval
 
 _GROUPS = 50
@@ -34,6 +35,10 @@ class KidMetric(OnFeatures):
         """The distance and its interval. Raises ValueError below 2 pictures on either side."""
         rows, real = self.generated_rows(inputs), self.reference_rows(inputs)
         return Estimate(*mmd(rows, real, polynomial_kernel, inputs.clusters))
+
+    def of_subsets(self, inputs: Inputs) -> Callable[[Places], float]:
+        """See OfSubsets. Raises ValueError as `whole_set`."""
+        return mmd_of_subsets(self.generated_rows(inputs), self.reference_rows(inputs), polynomial_kernel)
 
 
 @dataclass(frozen=True, kw_only=True)

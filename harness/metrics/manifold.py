@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Literal, TypeVar
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
@@ -28,15 +29,17 @@ from harness.metrics.manifold_intervals import (
     share_interval,
     share_variance,
 )
+from harness.metrics.manifold_parts import ManifoldParts
 from harness.metrics.neighbours import nearest, squared_distances, wide_parts
 from harness.metrics.sides import OnFeatures
 from harness.moments import Matrix
-from harness.rows import Rows, as_rows
+from harness.rows import Places, Rows, as_rows
 from harness.stats import Interval, cluster_mean_interval
 from harness.types import Direction
 
 Quantity = Literal["precision", "recall", "density", "coverage"]
 GIVEN = "given the reference"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,8 @@ class ManifoldMetric(OnFeatures):
         """The share or density and its interval. Raises ValueError below k + 1 pictures on either side."""
         rows, real = self.generated_rows(inputs), self.reference_rows(inputs)
         key = (self.extractor, self.part, self.k, inputs.seed, inputs.clusters.tobytes())
-        tables = inputs.features[self.extractor], self.reference(inputs).features[self.extractor]
-        found = _once(key, tables, lambda: manifolds(rows, real, self.k, inputs.clusters, seed=inputs.seed))
+        made = partial(manifolds, rows, real, self.k, inputs.clusters, seed=inputs.seed)
+        found = _once(_MANIFOLDS, key, self._tables(inputs), made)
         value, interval = estimate(self.quantity, found, self.k, inputs.clusters)
         notes: tuple[str, ...] = ()
         if self.quantity in ("recall", "coverage") and len(rows) != len(real):
@@ -86,6 +89,22 @@ class ManifoldMetric(OnFeatures):
                 f"pictures; compare it only with values at the same numbers",
             )
         return Estimate(value, interval, notes)
+
+    def of_subsets(self, inputs: Inputs) -> Callable[[Places], float]:
+        """See OfSubsets. Raises ValueError as `whole_set`."""
+        rows, real = self.generated_rows(inputs), self.reference_rows(inputs)
+        key = (self.extractor, self.part, self.k)
+        parts = _once(_PARTS, key, self._tables(inputs), partial(ManifoldParts.of, rows, real, self.k))
+        of_quantity: dict[Quantity, Callable[[Places], float]] = {
+            "precision": parts.precision,
+            "recall": partial(parts.recall, rows, real),
+            "density": parts.density,
+            "coverage": parts.coverage,
+        }
+        return of_quantity[self.quantity]
+
+    def _tables(self, inputs: Inputs) -> tuple[Rows, Rows]:
+        return inputs.features[self.extractor], self.reference(inputs).features[self.extractor]
 
 
 def manifolds(
@@ -142,14 +161,16 @@ def estimate(quantity: Quantity, found: Manifolds, k: int, clusters: Labels) -> 
     return share_interval(value, recall_variance(found.recalls), prompts, min(prompts, m), how)
 
 
-_KNOWN: WeakKeyDictionary[Rows, dict[tuple[object, ...], tuple[ref[Rows], Manifolds]]] = WeakKeyDictionary()
+_Known = WeakKeyDictionary[Rows, dict[tuple[object, ...], tuple[ref[Rows], T]]]
+_MANIFOLDS: _Known[Manifolds] = WeakKeyDictionary()
+_PARTS: _Known[ManifoldParts] = WeakKeyDictionary()
 
 
-def _once(key: tuple[object, ...], tables: tuple[Rows, Rows], make: Callable[[], Manifolds]) -> Manifolds:
+def _once(known: _Known[T], key: tuple[object, ...], tables: tuple[Rows, Rows], make: Callable[[], T]) -> T:
     """What `make` gives; the same again while both tables live, as four metrics ask about the same two."""
     generated, real = map(as_rows, tables)
-    known = _KNOWN.setdefault(generated, {})
-    entry = known.get(key)
+    of_table = known.setdefault(generated, {})
+    entry = of_table.get(key)
     if entry is None or entry[0]() is not real:
-        entry = known[key] = (ref(real), make())
+        entry = of_table[key] = (ref(real), make())
     return entry[1]

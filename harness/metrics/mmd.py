@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.metrics.jackknife import Labels, leave_out_interval, no_interval
+from harness.metrics.neighbours import wide_parts
 from harness.moments import Matrix
-from harness.rows import CHUNK, Rows, chunks
+from harness.rows import CHUNK, Places, Rows, chunks, subset
 from harness.stats import Interval
 
 Kernel = Callable[[Matrix, Matrix], Matrix]
@@ -58,8 +59,7 @@ def mmd(
     either side.
     """
     n, m = len(generated), len(reference)
-    if min(n, m) < 2:
-        raise ValueError(f"a kernel distance needs at least 2 pictures on each side, got {n} and {m}")
+    _check_sizes(n, m)
     own = _Blocks.of(generated, kernel, clusters)
     theirs = _mean_over_pairs(reference, kernel, unbiased)
     across = np.zeros(own.sizes.size)
@@ -70,6 +70,44 @@ def mmd(
     total = float(own.rows.sum()) + (0.0 if unbiased else float(own.diagonal.sum()))
     value = total / (n * (n - 1 if unbiased else n)) + theirs - 2 * float(across.sum()) / n
     return value, _interval(own, across, value, theirs, unbiased, level)
+
+
+def mmd_of_subsets(
+    generated: Rows, reference: Rows, kernel: Kernel, *, unbiased: bool = True
+) -> Callable[[Places], float]:
+    """A function from places of generated rows to `mmd`'s value over them, without its interval.
+
+    Each row's sums are made once, as the whole costs; a part then costs what the fewer rows cost with one
+    another, those in it or those left out. Raises ValueError below 2 pictures on either side, also of a part.
+    """
+    n, m = len(generated), len(reference)
+    _check_sizes(n, m)
+    own, diagonal, across = np.zeros(n), np.zeros(n), np.zeros(n)
+    for here, part in wide_parts(generated):
+        for there, other in wide_parts(generated):
+            block = kernel(part, other)
+            own[here] += block.sum(1)
+            if here[0] == there[0]:
+                diagonal[here] = np.diagonal(block)
+        for _, other in wide_parts(reference):
+            across[here] += kernel(part, other).sum(1)
+    theirs = _mean_over_pairs(reference, kernel, unbiased)
+    everything, total = np.arange(n), float(own.sum())
+
+    def value(places: Places) -> float:
+        count = places.size
+        _check_sizes(count, m)
+        out = np.setdiff1d(everything, places)
+        if count <= out.size:
+            pairs = _sums_over_pairs(subset(generated, places), kernel)[0]
+        else:
+            pairs = total - 2 * float(own[out].sum()) + _sums_over_pairs(subset(generated, out), kernel)[0]
+        if unbiased:
+            pairs -= float(diagonal[places].sum())
+        near = float(across[places].sum()) / m
+        return pairs / (count * (count - 1 if unbiased else count)) + theirs - 2 * near / count
+
+    return value
 
 
 @dataclass(frozen=True)
@@ -125,7 +163,14 @@ def _interval(
 
 def _mean_over_pairs(rows: Rows, kernel: Kernel, unbiased: bool) -> float:
     """Mean kernel over the pairs of a set, with or without those of a picture with itself."""
-    n, total = len(rows), 0.0
+    n = len(rows)
+    total, itself = _sums_over_pairs(rows, kernel)
+    return (total - itself) / (n * (n - 1)) if unbiased else total / (n * n)
+
+
+def _sums_over_pairs(rows: Rows, kernel: Kernel) -> tuple[float, float]:
+    """Sum of the kernel over all pairs of a set, and the part of it of pictures with themselves."""
+    total = itself = 0.0
     for i, part in enumerate(chunks(rows)):
         wide = part.astype(np.float64)
         for j, other in enumerate(chunks(rows)):
@@ -133,8 +178,14 @@ def _mean_over_pairs(rows: Rows, kernel: Kernel, unbiased: bool) -> float:
                 total += 2 * float(kernel(wide, other.astype(np.float64)).sum())
             elif j == i:
                 block = kernel(wide, wide)
-                total += float(block.sum()) - (float(np.trace(block)) if unbiased else 0.0)
-    return total / (n * (n - 1 if unbiased else n))
+                total += float(block.sum())
+                itself += float(np.trace(block))
+    return total, itself
+
+
+def _check_sizes(n: int, m: int) -> None:
+    if min(n, m) < 2:
+        raise ValueError(f"a kernel distance needs at least 2 pictures on each side, got {n} and {m}")
 
 
 def _whole_prompts(labels: Labels, sizes: Labels) -> tuple[Labels, ...]:
