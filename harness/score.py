@@ -171,6 +171,7 @@ def look_at_pictures(
         device=device,
         workers=extractors.setting.workers,
         progress=stage(progress, "picture features"),
+        root=plan.features_root,
     )
     scored = tuple(good[place] for place in found.kept)
     unreadable = {good[place].key: reason for place, reason in found.failed}
@@ -180,12 +181,14 @@ def look_at_pictures(
         remarks.append(f"{len(unreadable)} pictures could not be scored (first: {where}, {reason})")
     tools: list[ImageExtractor | ImageObserver | PairJudge] = [*builds.values(), *observers, *judges.values()]
     identities = {tool.name: tool.identity for tool in tools}
-    inputs = _inputs(scored, prompts, extractors, identities, found.features, reference, plan.seed)
+    inputs = _inputs(scored, prompts, extractors, identities, found.features, reference, plan)
     pictures = [Item(items[i].path, sha256) for i, sha256 in zip(found.kept, found.sha256, strict=True)]
 
     def judge(name: str, texts: Sequence[str]) -> Vectors:
         tell = stage(progress, f"pairs for {name}")
-        return pair_scores(pictures, texts, judges[name], device=device, progress=tell)
+        return pair_scores(
+            pictures, texts, judges[name], device=device, progress=tell, root=plan.features_root
+        )
 
     inputs = replace(inputs, observations=found.observations, judge=judge)
     return Looked(inputs, scored, unreadable, tuple(remarks))
@@ -211,7 +214,7 @@ def _inputs(
     identities: dict[str, str],
     features: Mapping[str, Rows],
     reference: ReferenceFeatures | None,
-    seed: int,
+    plan: ScorePlan,
 ) -> Inputs:
     number = {prompt_id: i for i, prompt_id in enumerate(dict.fromkeys(s.prompt_id for s in scored))}
 
@@ -219,7 +222,7 @@ def _inputs(
     def embed_once(name: str, texts: tuple[str, ...]) -> Vectors:
         extractor = extractors.text(name)
         identities[f"text:{name}"] = extractor.text_identity
-        return text_features(texts, extractor, device=extractors.setting.device)
+        return text_features(texts, extractor, device=extractors.setting.device, root=plan.features_root)
 
     def embed(name: str, texts: Sequence[str]) -> Vectors:
         return embed_once(name, tuple(texts))
@@ -232,7 +235,7 @@ def _inputs(
         embed=embed,
         reference=reference,
         file_type=file_type(s.path or "" for s in scored),
-        seed=seed,
+        seed=plan.seed,
         metas=[prompts[s.prompt_id].meta for s in scored],
         bench_texts=[prompt.text for prompt in prompts.values()],
     )

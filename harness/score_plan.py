@@ -33,6 +33,7 @@ class ScorePlan:
 
     `metrics` None lets the machine choose what it can (`choose_metrics`). `on_failure` "fail" makes failed
     samples a bad verdict, "count" only counts them; scores are computed either way. `device` may be "auto".
+    `features_root` replaces the folder of the feature cache.
     """
 
     metrics: tuple[str, ...] | None = None
@@ -46,6 +47,7 @@ class ScorePlan:
     pick_model: str = DEFAULT_PICK
     vqa_model: str = DEFAULT_VQA
     detector: str = DEFAULT_DETECTOR
+    features_root: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -21,14 +21,14 @@ BAD_VERDICT = 1
 def verify(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     share: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of the pictures that is drawn again.")
+        float, typer.Option(min=0.0, max=1.0, help="Share of the pictures that is drawn and scored again.")
     ] = 0.05,
     seed: Annotated[int, typer.Option(min=0, help="Decides which pictures those are.")] = 0,
     device: DeviceFlag = Device.AUTO,
     weights: WeightsFlag = None,
     as_json: JsonFlag = False,
 ) -> int:
-    """Checks a run: prompts, ledger, pictures, summary, scores, and a part of the pictures drawn again.
+    """Checks a run: prompts, ledger, pictures, summary and scores; draws and scores a part of it again.
 
     Writes nothing. The exit status is 1 where something does not hold; what could not be checked is shown.
     """
@@ -39,12 +39,16 @@ def verify(
     from harness.summary import planned_samples
     from harness.verify import some_of, verify_folder
     from harness.verify_again import verify_redrawn, verify_scores
+    from harness.verify_features import verify_features
 
     progress = make_progress()
     found = [*verify_folder(run_dir, progress), verify_scores(run_dir)]
     if share > 0:
         manifest = read_manifest(run_dir)
         chosen = some_of(planned_samples(manifest, read_ledger(run_dir)), share, seed)
+        found.append(
+            verify_features(run_dir, manifest, chosen, progress, weights=weights, device=device.value)
+        )
         options = ModelOptions(device=device.value, weights=weights, offline=True)
         found.append(verify_redrawn(manifest, chosen, options, progress))
     print(_json(found) if as_json else "\n".join(lines(found)))

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from harness import cli
+from harness.extractors.effnet import preprocess
 from harness.run import main
 
 Output = pytest.CaptureFixture[str]
@@ -39,9 +40,9 @@ def test_an_honest_run_holds_in_every_part_and_nothing_is_written(run: Path, cap
     status, verdicts = _verdicts(run, capsys, "--share", "1")
     assert status == 0
     assert set(verdicts.values()) == {"holds"}
-    assert len(verdicts) == 7
+    assert len(verdicts) == 8
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
-    assert cli.main(["verify", str(run)]) == 0
+    assert cli.main(["verify", str(run), "--share", "0"]) == 0
     assert capsys.readouterr().out.endswith("the run holds\n")
 
 
@@ -118,7 +119,59 @@ def test_a_picture_made_by_another_hand_is_found_though_its_hash_is_in_the_ledge
     _edit(run / "ledger.jsonl", old, hashlib.sha256(second.read_bytes()).hexdigest())
     status, verdicts = _verdicts(run, capsys, "--share", "1")
     assert status == 1
-    assert [check for check, verdict in verdicts.items() if verdict == "fails"] == ["pictures drawn again"]
+    assert {check for check, verdict in verdicts.items() if verdict == "fails"} == {
+        "features",
+        "pictures drawn again",
+    }
+
+
+def _consistent_lie(run: Path) -> None:
+    """Better values in the table, and in the summary the means that follow from them."""
+    table = pd.read_parquet(run / "scores.parquet")
+    table["value"] += 0.25
+    table.to_parquet(run / "scores.parquet")
+    summary = json.loads((run / "summary.json").read_text())
+    for score in summary["scores"]:
+        for name in ("value", "low", "high"):
+            score[name] += 0.25
+    (run / "summary.json").write_text(json.dumps(summary))
+
+
+def test_values_that_were_replaced_in_table_and_summary_alike_are_found(run: Path, capsys: Output) -> None:
+    _consistent_lie(run)
+    assert _verdicts(run, capsys, "--share", "0")[0] == 0  # the folder is at one with itself
+    assert cli.main(["verify", str(run), "--share", "0.1"]) == 1
+    out = capsys.readouterr().out
+    assert "align_conse is" in out
+    assert "does not hold: features\n" in out
+
+
+def test_features_in_the_cache_that_are_not_the_pictures_are_found(
+    run: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run is scored from a cache that has the negatives' features under the pictures' sha256."""
+    monkeypatch.setenv("DRAWBENCH_CACHE", str(run.parent / "altered"))
+    command = ["--model", "dummy", "--bench", "file:p.csv", "--metrics", "align_conse", "--out", "other"]
+    with monkeypatch.context() as patch:
+        patch.setattr("harness.extractors.effnet.preprocess", lambda image: preprocess(255 - image))
+        assert main(command) == 0
+    (other,) = Path("other").iterdir()
+    status, verdicts = _verdicts(other, capsys, "--share", "1")
+    assert status == 1
+    assert [check for check, verdict in verdicts.items() if verdict == "fails"] == ["features"]
+
+
+def test_without_the_networks_weights_values_are_unchecked_not_failed(run: Path, capsys: Output) -> None:
+    table = pd.read_parquet(run / "scores.parquet").replace({"metric": {"align_conse": "clip_score"}})
+    table.to_parquet(run / "scores.parquet")
+    summary = json.loads((run / "summary.json").read_text())
+    for score in summary["scores"]:
+        score["metric"] = "clip_score"
+    (run / "summary.json").write_text(json.dumps(summary))
+    status, verdicts = _verdicts(run, capsys)
+    assert (status, verdicts["features"]) == (0, "unchecked")
+    assert cli.main(["verify", str(run)]) == 0
+    assert "metric clip_score cannot be computed" in capsys.readouterr().out
 
 
 def test_a_model_that_is_not_here_is_unchecked_not_failed(run: Path, capsys: Output) -> None:
