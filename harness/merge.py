@@ -103,6 +103,7 @@ def _check_out(out: Path, folders: Sequence[Path], whole: Mapping[str, Any]) -> 
 def _merged_manifest(manifests: Sequence[Mapping[str, Any]], whole: Mapping[str, Any]) -> dict[str, Any]:
     """The manifest of the whole run. `merged` has an entry for each shard: where and how it was made."""
     manifest = {name: value for name, value in manifests[0].items() if name != "shard"}
+    manifest["options"] = {**manifest.get("options", {}), "shard": None}
     return {
         **manifest,
         "name": run_name(whole),

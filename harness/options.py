@@ -101,10 +101,12 @@ class RunOptions:
             _check_guidance(guidance)
 
     def resolved(self) -> dict[str, Any]:
-        """Every option with its value, as plain JSON: what flags, file and defaults came to."""
+        """Every option with its value, as plain JSON: what flags, file and defaults came to.
+
+        Command and place are not among them: neither says what the run is.
+        """
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
-        plain.pop("command")
-        return plain
+        return {name: value for name, value in plain.items() if name not in ("command", "out")}
 
 
 def _check_guidance(value: object) -> None:
