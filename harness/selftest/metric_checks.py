@@ -11,6 +11,7 @@ from harness import stats
 from harness.metrics import alignment, frechet
 from harness.moments import Moments
 from harness.selftest.report import Check
+from harness.selftest.set_metric_checks import set_metric_checks
 
 # n -> Fréchet distance of n and 30,000 draws of the same N(0, I) in 64 dimensions: all bias, drawn in this
 # order from RandomState(0). The last one takes as long as the others together and is left out.
@@ -28,6 +29,7 @@ def metric_checks() -> list[Check]:
     checks += [Check("metric", name.format(n), 1e-4, partial(_bias, n)) for n in BIAS]
     return [
         *checks,
+        *set_metric_checks(),
         Check("metric", "cosine of 3-4-5 vectors", 1e-12, _cosine),
         Check("metric", "ConSE on two classes, closed form", 1e-6, _conse),
         Check("metric", "Student's interval of 1..5", 1e-9, _interval),

@@ -147,6 +147,45 @@ def _normal_quantile(patch: MonkeyPatch) -> None:
     patch.setattr("harness.stats.means.t_quantile", lambda level, freedom: 1.959964)
 
 
+def _biased_kernel_mean(patch: MonkeyPatch) -> None:
+    """Each picture's kernel with itself counted as well."""
+    from harness.metrics.mmd import mmd
+
+    def biased(*sides: Any, **options: Any) -> Any:
+        return mmd(*sides, **(options | {"unbiased": False}))
+
+    patch.setattr("harness.metrics.kid.mmd", biased)
+
+
+def _single_precision_distances(patch: MonkeyPatch) -> None:
+    from harness.metrics.neighbours import squared_distances
+
+    def single(x: Any, y: Any) -> Any:
+        return squared_distances(x.astype(np.float32), y.astype(np.float32))
+
+    for place in ("neighbours", "manifold"):
+        patch.setattr(f"harness.metrics.{place}.squared_distances", single)
+
+
+def _logarithm_to_base_two(patch: MonkeyPatch) -> None:
+    from harness.metrics.inception_score import _probabilities
+
+    def bits(outputs: Any, kind: Any) -> Any:
+        p, log_p = _probabilities(outputs, kind)
+        return p, log_p / np.log(2)
+
+    patch.setattr("harness.metrics.inception_score._probabilities", bits)
+
+
+def _swapped_sides(patch: MonkeyPatch) -> None:
+    from harness.metrics.manifold import manifolds
+
+    def swapped(x: Any, y: Any, k: int, clusters: Any, **options: Any) -> Any:
+        return manifolds(y, x, k, np.arange(len(y)), **options)
+
+    patch.setattr("harness.metrics.manifold.manifolds", swapped)
+
+
 Inject = Callable[[MonkeyPatch], None]
 
 
@@ -166,6 +205,10 @@ Inject = Callable[[MonkeyPatch], None]
         (_divided_by_n, "metric", "sums over shards are the sums of the whole"),
         (_complex_root, "metric", "Fréchet distance below full rank, closed form"),
         (_normal_quantile, "metric", "Student's interval of 1..5"),
+        (_biased_kernel_mean, "metric", "KID, closed form"),
+        (_single_precision_distances, "metric", "precision, recall, density, coverage far from the origin"),
+        (_logarithm_to_base_two, "metric", "Inception Score of sure, mixed and equal classes"),
+        (_swapped_sides, "metric", "precision, recall, density, coverage of points on a line"),
     ],
 )
 def test_a_fault_is_pinned_to_its_stage_and_to_no_other(
