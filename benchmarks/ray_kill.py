@@ -3,8 +3,9 @@
     python benchmarks/ray_kill.py --seconds 120 --every 10
 
 The kills are SIGKILLs. The model is `imagen` at 64 pixels, unless another run of `python -m harness.run`
-stands after `--`. The number of samples is chosen so that the run takes about `--seconds`. Exit status 0
-means that every sample was there once, with the bytes of the run in one process.
+stands after `--`. The killing begins with the first picture and lasts `--seconds`, which the number of
+samples is chosen for. Exit status 0 means that every sample was there once, with the bytes of the run in one
+process.
 """
 
 from __future__ import annotations
@@ -107,10 +108,11 @@ def main() -> int:
         while process.poll() is None and not any(x.stat().st_size for x in killed_dir.glob(ledgers)):
             time.sleep(0.5)
         print(f"first pictures after {time.monotonic() - began:.0f} s", flush=True)
-        kills = 0
+        kills, first_picture = 0, time.monotonic()
         while process.poll() is None:
+            killing = time.monotonic() - first_picture < args.seconds
             try:
-                process.wait(args.every)
+                process.wait(args.every if killing else None)
             except subprocess.TimeoutExpired:
                 alive = workers_below(process.pid)
                 if alive:

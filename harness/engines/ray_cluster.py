@@ -76,7 +76,8 @@ def _connect(ray: Any, address: str | None, workers: int | None) -> None:
             ray.init(address=address, **quiet)
             return
         cpus = max(workers or 1, os.cpu_count() or 1)
-        ray.init(num_cpus=cpus, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet)
+        own: dict[str, Any] = {"num_cpus": cpus, "object_store_memory": OBJECT_STORE_BYTES}
+        ray.init(address="local", include_dashboard=False, **own, **quiet)
     except Exception as error:  # Ray has many ways of saying that there is no cluster
         where = "on this machine" if address is None else f"at {address}"
         text = " ".join(str(error).split())[:300]
