@@ -71,12 +71,22 @@ class GenevalOverall(Geneval):
     """GenEval's headline number: the mean of the tasks' accuracies, each task with the same weight."""
 
     def whole_set(self, inputs: Inputs) -> Estimate:
-        """The mean over tasks and its interval, with a note on tasks that no picture belongs to."""
+        """The mean over tasks and its interval, with notes on absent tasks and on a blind detector.
+
+        One that is set up wrongly finds nothing anywhere, which looks like a bad model.
+        """
         tags = np.array([str(meta["tag"]) for meta in inputs.metas])
         value, interval = mean_of_tasks(self.verdicts(inputs), tags, inputs.clusters)
         absent = [task for task in TASKS if task not in tags]
-        notes = (f"{self.name}: no picture of {', '.join(absent)}; it is the mean of the other tasks",)
-        return Estimate(value, interval, notes if absent else ())
+        notes = []
+        if absent:
+            notes.append(f"{self.name}: no picture of {', '.join(absent)}; it is the mean of the other tasks")
+        if not any(inputs.observations[_OBSERVER]):
+            notes.append(
+                f"{self.name}: the detector found nothing in any of {len(tags)} pictures; look whether it "
+                f"works before you trust the value"
+            )
+        return Estimate(value, interval, tuple(notes))
 
 
 GENEVAL_METRICS: tuple[GenevalAccuracy, GenevalOverall] = (

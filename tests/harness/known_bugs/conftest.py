@@ -17,7 +17,7 @@ from PIL import Image
 from drawbench.types import Prompt
 from harness.metrics import find_metric
 from harness.metrics.base import Estimate, Inputs, ReferenceFeatures, SetMetric
-from harness.rows import Vectors, as_rows
+from harness.rows import Rows, Vectors, as_rows
 from harness.types import Sample
 
 open_clip = pytest.importorskip("open_clip")
@@ -135,24 +135,31 @@ def fid_of() -> FidOf:
     """The metric `fid` over features (n, d) against reference features, both given."""
 
     def fid(generated: np.ndarray, reference: np.ndarray) -> Estimate:
-        def embed(name: str, texts: object) -> Vectors:
-            raise AssertionError("no text is asked for")
-
         metric = find_metric("fid")
         assert isinstance(metric, SetMetric)
-        inputs = Inputs(
-            features={"inception": as_rows(generated.astype(np.float32))},
-            captions=[""] * len(generated),
-            clusters=np.arange(len(generated), dtype=np.intp),
-            identities={"inception": "x"},
-            embed=embed,
-            reference=ReferenceFeatures(
-                "pictures:0", len(reference), {"inception": as_rows(reference.astype(np.float32))}
-            ),
-        )
-        return metric.whole_set(inputs)
+        rows = (as_rows(features.astype(np.float32)) for features in (generated, reference))
+        return metric.whole_set(inputs_of_rows(*rows))
 
     return fid
+
+
+def inputs_of_rows(generated: Rows, reference: Rows | None = None, extractor: str = "inception") -> Inputs:
+    """What a set metric looks at, one picture a prompt."""
+
+    def embed(name: str, texts: object) -> Vectors:
+        raise AssertionError("no text is asked for")
+
+    known = None
+    if reference is not None:
+        known = ReferenceFeatures("pictures:0", len(reference), {extractor: reference})
+    return Inputs(
+        features={extractor: generated},
+        captions=[""] * len(generated),
+        clusters=np.arange(len(generated), dtype=np.intp),
+        identities={extractor: "x"},
+        embed=embed,
+        reference=known,
+    )
 
 
 def noise(seed: int, *shapes: tuple[int, int]) -> list[np.ndarray]:

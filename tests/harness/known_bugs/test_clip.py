@@ -88,7 +88,7 @@ def test_3a_20_the_convention_is_a_hundred_cosines_and_is_in_the_identity(
 
 
 def test_3a_21_no_words_are_put_before_the_caption_unsaid(
-    tiny_clip: TinyClip, make_samples: MakeSamples, monkeypatch: pytest.MonkeyPatch
+    tiny_clip: TinyClip, make_samples: MakeSamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """ "A photo depicts" before the caption moved a correlation from .279 to .299."""
     read: list[str] = []
@@ -99,12 +99,47 @@ def test_3a_21_no_words_are_put_before_the_caption_unsaid(
         return extract(self, texts)
 
     monkeypatch.setattr(Clip, "extract_texts", listen)
-    monkeypatch.setenv("DRAWBENCH_CACHE", "no/cache")
+    monkeypatch.setenv("DRAWBENCH_CACHE", str(tmp_path / "empty"))
     made = make_samples(noise(2, (32, 32)))
     result = _score(tiny_clip, made)
     assert made[2]["p0"].text in read
     assert not [text for text in read if text.endswith(made[2]["p0"].text) and text != made[2]["p0"].text]
     assert "|no-prefix|" in result.scores[0].identity
+
+
+def test_3a_20_3a_21_every_convention_has_a_name_an_identity_and_its_own_words(
+    tiny_clip: TinyClip, make_samples: MakeSamples
+) -> None:
+    """2.5 times the cosine with "A photo depicts" before the caption was called CLIP score as well."""
+    pictures = noise(1, *[(32, 32)] * 6)
+    folder, samples, prompts = make_samples(pictures)
+    names = ("clip_score", "clip_cosine", "clip_score_hessel")
+    result = score_samples(samples, prompts, folder, ScorePlan(names, clip_model=tiny_clip.name))
+    captions = [prompts[sample.prompt_id].text for sample in samples]
+
+    def cosines(prefix: str) -> np.ndarray:
+        with torch.inference_mode():
+            tokens = tiny_clip.tokenizer([prefix + caption for caption in captions])
+            texts = tiny_clip.network.encode_text(tokens, normalize=True).numpy()
+        return np.array(
+            [_by_hand(tiny_clip, p / 255) @ text for p, text in zip(pictures, texts, strict=True)]
+        )
+
+    plain, depicted = cosines(""), cosines("A photo depicts ")
+    assert np.abs(plain - depicted).max() > 1e-3
+    expected = dict(
+        zip(names, (100 * np.maximum(plain, 0), plain, 2.5 * np.maximum(depicted, 0)), strict=True)
+    )
+    for name in names:
+        values = [row.value for row in result.per_sample if row.metric == name]
+        np.testing.assert_allclose(values, expected[name], rtol=1e-4, atol=1e-5)
+    identities = {score.metric: score.identity for score in result.scores}
+    parts = {name: identities[name].split("|")[-5:-1] for name in names}
+    assert parts == {
+        "clip_score": ["x100", "floor0", "no-prefix", "eos-kept"],
+        "clip_cosine": ["cosine", "no-floor", "no-prefix", "eos-kept"],
+        "clip_score_hessel": ["x2.5", "floor0", "prefix:A photo depicts", "eos-kept"],
+    }
 
 
 def test_3a_22_3b_b_pictures_are_rescaled_once(tiny_clip: TinyClip) -> None:

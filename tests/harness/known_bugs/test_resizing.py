@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from harness.decode import decode_rgb
-from harness.extractors.inception import load_clean
+from harness.extractors.inception import load_clean, load_fidelity, load_pytorch, load_tensorflow
 from harness.metrics import find_metric
 from harness.metrics.base import SetMetric
 from harness.reference import ReferenceSource
@@ -17,6 +19,8 @@ from harness.score import score_samples
 from harness.score_plan import ScorePlan
 
 from .conftest import MakeSamples, noise, seen_through_window
+
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 
 
 def _pillow_bicubic(picture: np.ndarray) -> np.ndarray:
@@ -51,12 +55,61 @@ def test_3a_14_antialiasing_cannot_change_unseen_by_a_library_s_version(window_w
     assert "clean" in extractor.identity
 
 
-def test_3a_8_protocols_of_fid_have_names_and_identities_of_their_own() -> None:
-    """1024 px scored with one tool and 512 px with another under the same word "FID"."""
-    names = ("fid", "fid_legacy_pytorch")
-    extractors = [find_metric(name).image_extractors for name in names]
-    assert len({*extractors}) == len(names)
-    assert all(isinstance(find_metric(name), SetMetric) for name in names)
+@pytest.fixture(scope="module")
+def random_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state dict of Inception's shape with random weights."""
+    spec = importlib.util.spec_from_file_location("random_inception", BENCHMARKS / "random_inception.py")
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    path = tmp_path_factory.mktemp("state") / made.STATE_NAME
+    torch.save(made.random_state(), path)
+    return path
+
+
+def test_3a_8_3a_14_protocols_of_fid_have_names_identities_and_pixels_of_their_own(
+    window_weights: Path, random_state: Path
+) -> None:
+    """1024 px scored with one tool and 512 px with another under the same word "FID".
+
+    TensorFlow 1 reads pixel i at i * old / new, half a pixel beside where others do, and sees only some.
+    """
+    loaded = {
+        "fid": load_clean(window_weights),
+        "fid_legacy_pytorch": load_pytorch(random_state),
+        "fid_legacy_tensorflow": load_tensorflow(window_weights),
+        "fid_torch_fidelity": load_fidelity(random_state),
+    }
+    for name, extractor in loaded.items():
+        metric = find_metric(name)
+        assert isinstance(metric, SetMetric)
+        assert metric.image_extractors == (extractor.name,)
+    assert len({extractor.identity for extractor in loaded.values()}) == 4
+    assert loaded["fid_legacy_tensorflow"].identity.endswith("|legacy_tensorflow")
+    assert loaded["fid_torch_fidelity"].identity.endswith("|inception-v3-compat")
+    (picture,) = noise(3, (640, 512))
+    expected = _tensorflow1(picture)
+    seen = {name: extractor.prepare(picture) * 128 + 128 for name, extractor in loaded.items()}
+    for name in ("fid_legacy_tensorflow", "fid_torch_fidelity"):
+        np.testing.assert_allclose(seen[name], expected, atol=0.03)  # places in fp32
+    for name in ("fid", "fid_legacy_pytorch"):
+        assert np.abs(seen[name] - expected).mean() > 10
+    features = loaded["fid_legacy_tensorflow"].extract_images([picture])[0]
+    np.testing.assert_allclose(features, seen_through_window(expected), atol=3e-4)
+
+
+def _tensorflow1(picture: np.ndarray) -> np.ndarray:
+    """Bilinear with neither half pixels nor antialiasing, one axis after the other."""
+    values = picture.astype(np.float64)
+    for axis in (0, 1):
+        old = values.shape[axis]
+        at = np.arange(299) * (old / 299)
+        low = np.floor(at).astype(int)
+        part = np.expand_dims(at - low, [d for d in range(3) if d != axis])
+        high = np.minimum(low + 1, old - 1)
+        values = values.take(low, axis) * (1 - part) + values.take(high, axis) * part
+    return values
 
 
 def test_3a_15_mixed_sizes_are_scored_together(make_samples: MakeSamples, tmp_path: Path) -> None:

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 from scipy import linalg
 
+from drawbench.errors import InputError
 from harness.extractors import find_spec
 from harness.extractors.base import ImageExtractor, Setting
+from harness.framing import Framing
+from harness.metrics import find_metric
+from harness.metrics.base import Estimate, SetMetric
 from harness.metrics.frechet import frechet_distance
+from harness.metrics.kid import KidSubsetsMetric
+from harness.metrics.sides import OnFeatures
 from harness.moments import Moments
 from harness.reference import ReferenceSource, load_reference, reference_files
+from harness.reference_build import ReferencePlan, build_reference
+from harness.reference_stats import StatsHead, read_head
+from harness.rows import as_rows
 from harness.score import score_samples
 from harness.score_plan import ScorePlan
 
-from .conftest import FidOf, MakeSamples, noise
+from .conftest import FidOf, MakeSamples, inputs_of_rows, noise
 
 
 def _extractor() -> ImageExtractor:
@@ -190,3 +203,93 @@ def test_3b_j_reference_files_have_one_order_and_draws_a_generator_of_their_own(
     np.testing.assert_array_equal(
         np.asarray(one.features["effnet_lite0"]), np.asarray(other.features["effnet_lite0"])
     )
+
+
+def _whole_set(name: str, generated: np.ndarray, reference: np.ndarray | None = None) -> float:
+    """A metric's value over features whose columns are those that it reads."""
+    metric = find_metric(name)
+    assert isinstance(metric, SetMetric)
+    assert isinstance(metric, OnFeatures)
+    sides = (None if x is None else as_rows(x.astype(np.float32)) for x in (generated, reference))
+    inputs = inputs_of_rows(*sides, extractor=metric.extractor)  # type: ignore[arg-type]
+    found = replace(metric, part=None).whole_set(inputs)
+    assert isinstance(found, Estimate)
+    return found.value
+
+
+@pytest.mark.parametrize("suffix", ["", "_k5"])
+def test_3a_13_precision_and_recall_are_not_swapped(suffix: str) -> None:
+    """A narrow generated set within a wide real one is precise and recalls little."""
+    rng = np.random.RandomState(42)
+    generated, real = 0.1 * rng.randn(200, 16), 3 * rng.randn(200, 16)
+    assert _whole_set(f"precision{suffix}", generated, real) > 0.8
+    assert _whole_set(f"recall{suffix}", generated, real) < 0.3
+    assert _whole_set(f"precision{suffix}", real, generated) < 0.3
+    assert _whole_set(f"recall{suffix}", real, generated) > 0.8
+
+
+def test_3b_h_the_inception_score_is_of_the_generated_pictures_whatever_the_reference_is() -> None:
+    """One code gave the real pictures' score as the model's."""
+    random = np.random.default_rng(0)
+    generated, real = (8 * random.normal(size=(60, 12)), 0.1 * random.normal(size=(80, 12)))
+    alone = _whole_set("inception_score", generated)
+    assert _whole_set("inception_score", generated, real) == alone
+    assert _whole_set("inception_score", generated, -5 * real[:40]) == alone
+    assert alone > 2 * _whole_set("inception_score", real)
+    p = np.exp(generated.astype(np.float32).astype(np.float64))
+    p /= p.sum(1, keepdims=True)
+    splits = p[np.random.RandomState(2020).permutation(60)].reshape(10, 6, 12)
+    expected = np.exp((splits * np.log(splits / splits.mean(1, keepdims=True))).sum(2).mean(1)).mean()
+    assert alone == pytest.approx(expected, rel=1e-9)
+
+
+def test_3b_j_kids_subsets_come_from_a_generator_of_their_own() -> None:
+    """Drawn from the global generator, a second call gave another number and moved what came after it."""
+    random = np.random.default_rng(1)
+    x, y = random.normal(size=(2, 300, 6)).astype(np.float32)
+    metric = KidSubsetsMetric(name="kid", extractor="inception", summary="", subsets=5, size=100)
+    values = []
+    for seed in (0, 1):
+        np.random.seed(seed)  # noqa: NPY002 - the global generator that must not matter
+        before = np.random.get_state()[1].copy()  # noqa: NPY002
+        values.append(metric.whole_set(inputs_of_rows(as_rows(x), as_rows(y))).value)
+        np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+    assert values[0] == values[1]
+    other = replace(metric, rng_seed=3)
+    assert other.whole_set(inputs_of_rows(as_rows(x), as_rows(y))).value != values[0]
+    assert "seed=2020" in metric.identity(inputs_of_rows(as_rows(x), as_rows(y)))
+
+
+def test_3a_6_a_file_of_statistics_has_the_hashes_of_all_that_made_it(
+    tmp_path: Path, reference_folder: Path
+) -> None:
+    """Statistics were handed round of which nobody could tell the pictures, the resizing or the network."""
+    names = tmp_path / "names.txt"
+    names.write_text("".join(f"{i}.png\n" for i in range(8)))
+    extractor = _extractor()
+
+    def head(out: str, **changes: Any) -> StatsHead:
+        plan = ReferencePlan(reference_folder, tmp_path / out, names_file=names)
+        build_reference(replace(plan, **changes), [extractor])
+        return read_head(tmp_path / out)
+
+    made = head("a.npz")
+    files = [reference_folder / f"{i}.png" for i in range(8)]
+    sha256 = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    pairs = json.dumps([[file.name, digest] for file, digest in zip(files, sha256, strict=True)])
+    assert made.n == 8
+    assert made.provenance["names_and_sha256"] == hashlib.sha256(pairs.encode()).hexdigest()
+    assert made.provenance["list_sha256"] == hashlib.sha256(names.read_bytes()).hexdigest()
+    assert made.extractors == {"effnet_lite0": extractor.identity}
+    assert f"numpy={np.__version__}" in made.provenance["environment"]
+    assert head("framed.npz", framing=Framing(16)).identity != made.identity  # other pixels
+    assert head("again.npz").provenance == made.provenance
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "a.npz").read_bytes()
+    Image.fromarray(noise(11, (32, 32))[0]).save(files[3])  # another picture by an old name
+    other = head("other.npz")
+    assert other.identity != made.identity
+    assert other.provenance["names_and_sha256"] != made.provenance["names_and_sha256"]
+    source = ReferenceSource.parse(str(tmp_path / "a.npz"))
+    extractor.identity = "efficientnet-of-another-hash"  # type: ignore[misc]
+    with pytest.raises(InputError, match="efficientnet-of-another-hash"):
+        load_reference(source, [extractor])
