@@ -88,7 +88,7 @@ def test_3a_20_the_convention_is_a_hundred_cosines_and_is_in_the_identity(
 
 
 def test_3a_21_no_words_are_put_before_the_caption_unsaid(
-    tiny_clip: TinyClip, make_samples: MakeSamples, monkeypatch: pytest.MonkeyPatch
+    tiny_clip: TinyClip, make_samples: MakeSamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """ "A photo depicts" before the caption moved a correlation from .279 to .299."""
     read: list[str] = []
@@ -99,7 +99,7 @@ def test_3a_21_no_words_are_put_before_the_caption_unsaid(
         return extract(self, texts)
 
     monkeypatch.setattr(Clip, "extract_texts", listen)
-    monkeypatch.setenv("DRAWBENCH_CACHE", "no/cache")
+    monkeypatch.setenv("DRAWBENCH_CACHE", str(tmp_path / "empty"))
     made = make_samples(noise(2, (32, 32)))
     result = _score(tiny_clip, made)
     assert made[2]["p0"].text in read
