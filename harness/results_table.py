@@ -51,26 +51,22 @@ def counts_line(summary: Mapping[str, Any]) -> str:
 
 
 def print_sweep(sweep: Mapping[str, Any], out: Path) -> None:
-    """Prints a row for each run of a sweep: its settings, pictures and scores over the whole bench."""
+    """Prints what became of each run of a sweep, then, metric by metric, its scores over the whole bench."""
     names = [axis["name"] for axis in sweep["axes"]]
-    whole = [[s for s in run["scores"] if s["category"] is None] for run in sweep["runs"]]
-    metrics = list(dict.fromkeys(score["metric"] for scores in whole for score in scores))
-    table = _table(*names, "ok", *metrics)
-    for run, scores in zip(sweep["runs"], whole, strict=True):
-        by_name = {score["metric"]: score for score in scores}
-        cells = [_with_interval(by_name[m]) if m in by_name else "n/a" for m in metrics]
-        counts = run["counts"]
-        table.add_row(
-            *(str(run["point"][name]) for name in names), f"{counts['ok']}/{counts['planned']}", *cells
-        )
-    _show(table)
-    for identity in dict.fromkeys(score["identity"] for scores in whole for score in scores):
+    runs = [(", ".join(f"{name}={run['point'][name]}" for name in names), run) for run in sweep["runs"]]
+    for point, run in runs:
+        print(f"{point}: {run['counts']['ok']}/{run['counts']['planned']} ok")
+    scores = [(point, s) for point, run in runs for s in run["scores"] if s["category"] is None]
+    table = _table("metric", "setting", "value", "95% interval", "n")
+    for metric in dict.fromkeys(score["metric"] for _, score in scores):
+        for place, (point, score) in enumerate((p, s) for p, s in scores if s["metric"] == metric):
+            interval = f"{_number(score['low'])} to {_number(score['high'])}"
+            table.add_row("" if place else metric, point, _number(score["value"]), interval, str(score["n"]))
+    if scores:
+        _show(table)
+    for identity in dict.fromkeys(score["identity"] for _, score in scores):
         print(identity)
     print(f"runs: {out}, table: {out / sweep['name']}.json")
-
-
-def _with_interval(score: Mapping[str, Any]) -> str:
-    return f"{_number(score['value'])} [{_number(score['low'])}, {_number(score['high'])}]"
 
 
 def _table(*names: str) -> Table:
