@@ -174,8 +174,8 @@ def image_differences(
     """A per-image metric's difference over all pairs, then over each category in the bench's order.
 
     Pairs of which neither picture has a value, as the metric does not apply, are left out, and so are
-    categories where not `by_category`. `shared_seeds` says that sample i of every prompt was drawn from the same noise: then prompt and index are two crossed
-    factors.
+    categories where not `by_category`. `shared_seeds` says that sample i of every prompt was drawn from the
+    same noise: then prompt and index are two crossed factors.
     """
     metric = score.metric
     category = {prompt.id: prompt.category for prompt in a.prompts}

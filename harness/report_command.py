@@ -1,4 +1,4 @@
-"""`drawbench report RUN [RUN ...]`: what runs came to, for people; `--index`: a site over all runs in a folder."""
+"""`drawbench report RUN...`: what runs came to, for people; `--index`: a page over a folder of runs."""
 
 from __future__ import annotations
 
@@ -43,13 +43,15 @@ def report(
         Format, typer.Option("--format", help="A page, a comment for a pull request, or a table for a paper.")
     ] = Format.HTML,
     ratings: Annotated[
-        Path | None, typer.Option(help="Human ratings: analysis.json of `drawbench study analyse`, or its folder.")
+        Path | None,
+        typer.Option(help="Human ratings: analysis.json of `drawbench study analyse`, or its folder."),
     ] = None,
     pareto: Annotated[
         Path | None, typer.Option(help="A JSON file of `drawbench pareto`, with its figure beside it.")
     ] = None,
     index: Annotated[
-        Path | None, typer.Option(metavar="RESULTS", help="Write RESULTS/index.html over all runs in that folder.")
+        Path | None,
+        typer.Option(metavar="RESULTS", help="Write RESULTS/index.html over all runs in that folder."),
     ] = None,
     metrics: MetricsFlag = None,
     reference: ReferenceFlag = None,

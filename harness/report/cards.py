@@ -148,7 +148,10 @@ def make_cards(lineup: Lineup, page_folder: Path, progress: Progress) -> Cards:
             f"prompt-{number}",
             prompt,
             tuple(
-                Strip(entry.letter, tuple(tiles[entry.letter, s.prompt_id, s.index] for s in of_run.get(prompt.id, ())))
+                Strip(
+                    entry.letter,
+                    tuple(tiles[entry.letter, s.prompt_id, s.index] for s in of_run.get(prompt.id, ())),
+                )
                 for entry, of_run in zip(lineup.entries, samples, strict=True)
             ),
         )

@@ -45,8 +45,8 @@ def changes(pair: Pair, metric: str, direction: Direction) -> list[Change]:
     paths_a, paths_b = _paths(pair.a.run), _paths(pair.b.run)
     found = []
     for prompt_id, indices in by_prompt.items():
-        both = [(i, *(_value(e.run, prompt_id, i, metric) for e in (pair.a, pair.b))) for i in indices]
-        values = [(i, a, b) for i, a, b in both if not (math.isnan(a) or math.isnan(b))]
+        of_a, of_b = ({i: _value(e.run, prompt_id, i, metric) for i in indices} for e in (pair.a, pair.b))
+        values = [(i, of_a[i], of_b[i]) for i in indices if not math.isnan(of_a[i] + of_b[i])]
         if not values:
             continue
         worst = min(values, key=lambda v: sign * (v[2] - v[1]))[0]

@@ -83,7 +83,9 @@ def interval_text(row: Difference) -> str:
 
 def sentence(pair: Pair) -> str:
     """What the pair's tests over the whole bench came to, in one sentence."""
-    said = {kind: [r.metric for r in pair.overall if verdict(r) == kind] for kind in ("better", "worse", "tied")}
+    said = {
+        kind: [r.metric for r in pair.overall if verdict(r) == kind] for kind in ("better", "worse", "tied")
+    }
     if not pair.overall:
         return f"{pair.b.letter} and {pair.a.letter} share no metric that could be compared."
     parts = [f"{kind} in {', '.join(said[kind])}" for kind in ("better", "worse") if said[kind]]

@@ -112,7 +112,13 @@ def _board(scored: Sequence[tuple[Entry, Score]], pairs: Iterable[Pair]) -> Boar
             plot=""
             if axis is None
             else interval_svg(
-                score.value, score.low, score.high, axis, overall=math.nan, label=_label(score), mark=entry.letter
+                score.value,
+                score.low,
+                score.high,
+                axis,
+                overall=math.nan,
+                label=_label(score),
+                mark=entry.letter,
             ),
         )
         for entry, score in scored

@@ -86,7 +86,7 @@ class Lineup:
 
 
 def _names(runs: Sequence[RunView]) -> list[str]:
-    """The model's name, with the settings in which the runs differ, then seed, then hash, as far as needed."""
+    """The model's name, with the settings in which the runs differ; seed and hash where names are alike."""
     settings = [run.manifest["settings"] for run in runs]
     keys = list(dict.fromkeys(key for given in settings for key in given))
     differing = [key for key in keys if len({plain_value(given.get(key)) for given in settings}) > 1]

@@ -1,4 +1,4 @@
-"""All that made the numbers: identities, versions, seeds, hashes, commands; what differs between runs first."""
+"""All that made the numbers: identities, versions, seeds, hashes, commands; first what the runs differ in."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def render_report(
     pareto: ParetoFigure | None = None,
     progress: Progress | None = None,
 ) -> str:
-    """The page as text, to lie in `page_folder`. Whatever comes from prompts, models and reasons is escaped."""
+    """The page as text, to lie in `page_folder`. Whatever prompts, models and reasons say is escaped."""
     lineup = findings.lineup
     cards = make_cards(lineup, page_folder, progress or NoProgress())
     environment = page_environment()
@@ -121,7 +121,9 @@ def render_report(
         forests=[(pair, list(forests(pair)), sentence(pair)) for pair in findings.with_first],
         status_words=STATUS_WORDS,
         statuses=[s for s in ("ok", *FAILURES, "missing") if s != "missing" or missing],
-        shown_statuses=[s for s in STATUS_WORDS if any(t.status == s for card in cards.all for t in card.tiles)],
+        shown_statuses=[
+            s for s in STATUS_WORDS if any(t.status == s for card in cards.all for t in card.tiles)
+        ],
         cards=cards,
         anchors={card.prompt.id: card.anchor for card in cards.all},
         data=Markup(script_json(cards.as_data())),
@@ -132,7 +134,11 @@ def render_report(
         methods=list(methods(lineup)),
         command=" ".join(command),
         files=[
-            (entry, link_to(entry.run.folder, page_folder), [n for n in RUN_FILES if (entry.run.folder / n).is_file()])
+            (
+                entry,
+                link_to(entry.run.folder, page_folder),
+                [n for n in RUN_FILES if (entry.run.folder / n).is_file()],
+            )
             for entry in lineup.entries
         ],
     )

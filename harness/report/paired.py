@@ -1,7 +1,7 @@
 """All pairs of a report's runs, set against each other on the prompts and seeds that they share.
 
-Two families of tests stand apart, each with Holm's adjustment over all of its own: those over the whole bench,
-which decide what is tied, and those by category.
+Two families of tests stand apart, each with Holm's adjustment over all of its own: those over the whole
+bench, which decide what is tied, and those by category.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def all_pairs(lineup: Lineup, options: ScoreOptions, progress: Progress) -> tupl
 
     Whole-set metrics are computed again from cached features; one that cannot be is left out with the reason.
     """
-    pairs = [_pair(a, b, options, progress, a is lineup.entries[0]) for a, b in combinations(lineup.entries, 2)]
+    pairs = [
+        _pair(a, b, options, progress, a is lineup.entries[0]) for a, b in combinations(lineup.entries, 2)
+    ]
     overall = iter(adjusted(row for pair in pairs for row in pair.overall))
     parts = iter(adjusted(row for pair in pairs for row in pair.by_category))
     return tuple(
@@ -103,9 +105,7 @@ def _pair(a: Entry, b: Entry, options: ScoreOptions, progress: Progress, categor
     )
 
 
-def _common(
-    a: RunView, b: RunView, wanted: Sequence[str] | None
-) -> tuple[list[str], list[tuple[str, str]]]:
+def _common(a: RunView, b: RunView, wanted: Sequence[str] | None) -> tuple[list[str], list[tuple[str, str]]]:
     """The metrics that both runs have with one identity, and the others with the reason."""
     of_a, of_b = ({s.metric: s for s in run.scores if s.category is None} for run in (a, b))
     names: list[str] = []

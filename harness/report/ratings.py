@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from drawbench.errors import InputError
 from harness.plots import axis_svg, interval_svg, make_axis
@@ -99,11 +99,17 @@ def _table(name: str, listed: Sequence[Mapping[str, Any]]) -> RatingTable:
         cells = [_estimate(row) if estimates and key == "value" else _cell(row.get(key)) for key in shown]
         plot = ""
         if axis is not None and _finite(row.get("value")):
-            low, value, high = (float(v) if _finite(v := row.get(k)) else math.nan for k in ("low", "value", "high"))
+            low, value, high = (
+                float(v) if _finite(v := row.get(k)) else math.nan for k in ("low", "value", "high")
+            )
             inside = axis.start <= 0 <= axis.stop
-            plot = interval_svg(value, low, high, axis, overall=0.0 if inside else math.nan, label=_estimate(row))
+            plot = interval_svg(
+                value, low, high, axis, overall=0.0 if inside else math.nan, label=_estimate(row)
+            )
         rows.append(RatingRow(tuple(cells), plot))
-    titles = ["value [95% interval]" if estimates and key == "value" else key.replace("_", " ") for key in shown]
+    titles = [
+        "value [95% interval]" if estimates and key == "value" else key.replace("_", " ") for key in shown
+    ]
     return RatingTable(name, tuple(titles), tuple(rows), axis_svg(axis) if axis is not None else "")
 
 
@@ -116,7 +122,7 @@ def _flat(rows: Sequence[Mapping[str, Any]], key: str) -> bool:
     return not any(isinstance(row.get(key), (dict, list)) for row in rows)
 
 
-def _finite(value: object) -> bool:
+def _finite(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
