@@ -85,12 +85,21 @@ class Lineup:
         return tuple(dict.fromkeys(notice for run in self.runs for notice in run.notices))
 
 
+def short_spec(spec: str) -> str:
+    """A model's name without the folders of its path: "folder:pictures/mine" is "folder:mine"."""
+    kind, colon, path = spec.partition(":")
+    name = path.rstrip("/").rpartition("/")[2]
+    return f"{kind}:{name}" if colon and name else spec
+
+
 def _names(runs: Sequence[RunView]) -> list[str]:
     """The model's name, with the settings in which the runs differ; seed and hash where names are alike."""
     settings = [run.manifest["settings"] for run in runs]
     keys = list(dict.fromkeys(key for given in settings for key in given))
     differing = [key for key in keys if len({plain_value(given.get(key)) for given in settings}) > 1]
-    names = [run.model_name for run in runs]
+    names = [short_spec(run.model_name) for run in runs]
+    if len(set(names)) < len({run.model_name for run in runs}):
+        names = [run.model_name for run in runs]
     if differing:
         names = [f"{name}, {_said(given, differing)}" for name, given in zip(names, settings, strict=True)]
     for extra in ("run_seed", "run_hash"):

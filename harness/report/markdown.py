@@ -24,7 +24,7 @@ MAX_BYTES = 64_000
 LONGEST = 300
 FAILURES_SHOWN = 10
 SIGNS = {"better": "▲ better", "worse": "▼ worse", "tied": "= tied"}
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~$:@&-])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#!|~$@&])")
 
 
 def report_markdown(findings: Findings, folder: Path, *, max_bytes: int = MAX_BYTES) -> str:
@@ -53,11 +53,12 @@ def escaped(text: str, longest: int = LONGEST) -> str:
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     if len(line) > longest:
         line = line[: longest - 1].rstrip() + "…"
-    # A zero-width space after @ and # keeps names and numbers from becoming mentions; so do word joiners in
-    # addresses, which are linked without any markup.
     line = _SPECIAL.sub(r"\\\1", line)
+    # Zero-width spaces keep names and numbers from becoming mentions, addresses from becoming links, and words
+    # between colons from becoming emoji: all of these need no markup.
     line = re.sub(r"(?<=\\[@#])(?=\w)", "\u200b", line)
-    return re.sub(r"(?i)\b(https?|ftp|mailto|www)(?=\\?[:.])", "\\1\u200b", line)
+    line = re.sub(r"(?<=:)(?=[\w+\\-]+:)", "\u200b", line)
+    return re.sub(r"(?i)\b(https?|ftp|mailto|www)(?=[:.])", "\\1\u200b", line)
 
 
 def code(text: str) -> str:
@@ -73,7 +74,7 @@ def _parts(findings: Findings, folder: Path) -> Iterator[tuple[str, list[str]]]:
     lineup = findings.lineup
     alone = len(lineup) == 1
     bench = escaped(lineup.bench_name)
-    title = escaped(lineup.entries[0].run.model_name) if alone else f"{len(lineup)} runs"
+    title = escaped(lineup.entries[0].name) if alone else f"{len(lineup)} runs"
     yield "title", [f"## {title} on {bench}"]
     for notice in lineup.notices:
         yield "a notice", [f"> **{escaped(notice)}**"]

@@ -12,6 +12,7 @@ from harness.ledger import LEDGER_NAME
 from harness.manifest import MANIFEST_NAME
 from harness.progress import Progress
 from harness.report.cards import link_to
+from harness.report.lineup import short_spec
 from harness.report.numbers import plain_value
 from harness.report.thumbnails import STEPS, Thumbnail, thumbnail
 from harness.run_view import RunView, spread
@@ -125,7 +126,7 @@ def _listed(run: RunView, results: Path, page_folder: Path, budget: int) -> List
         folder=_below(run.folder, results),
         link=folder + "report.html" if has_report else folder or "./",
         has_report=has_report,
-        model=run.model_name,
+        model=short_spec(run.model_name),
         settings=tuple((str(key), plain_value(value)) for key, value in manifest["settings"].items()),
         bench=run.bench_name,
         bench_version=str(bench["version"]),

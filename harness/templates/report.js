@@ -27,6 +27,7 @@
 
   // What is folded on the screen is printed.
   addEventListener("beforeprint", () => {
+    for (const picture of document.images) picture.loading = "eager";
     for (const part of document.querySelectorAll("details:not([open])")) {
       part.dataset.folded = "";
       part.open = true;
