@@ -27,7 +27,7 @@ from harness.report.thumbnails import Thumbnail, first_step, thumbnail
 from harness.run_view import RunView, spread
 from harness.types import Direction, Sample
 
-MAX_PICTURES = 2400
+MAX_PICTURES = 1600
 PICTURES_BYTES = 12_500_000
 """Of all thumbnails as they stand in the page, that is in base64."""
 EXAMPLES = 24
@@ -140,7 +140,9 @@ def make_cards(lineup: Lineup, page_folder: Path, progress: Progress) -> Cards:
     for prompt in asked:
         groups.setdefault(prompt.category, []).append(prompt)
     across = max((len(made) for of_run in samples for made in of_run.values()), default=1)
-    quota = spread([len(prompts) for prompts in groups.values()], MAX_PICTURES // (across * len(lineup)))
+    quota = spread(
+        [len(prompts) for prompts in groups.values()], max(1, MAX_PICTURES // (across * len(lineup)))
+    )
     chosen = [prompt for prompts, n in zip(groups.values(), quota, strict=True) for prompt in prompts[:n]]
     tiles = _tiles(lineup, chosen, samples, page_folder, progress)
     cards = iter(
