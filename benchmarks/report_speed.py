@@ -5,8 +5,8 @@
 Runs of `drawbench-open` are written into FOLDER, with pictures of 512 pixels: parts of a photograph, which
 compress as hard as any model's pictures, and every fourth a drawing of the `scenes` world. Their scores are
 random numbers, as only size and speed are measured. With a browser (needs playwright) the page is opened from
-disk: `first paint`, `load` and `ready` (script done, frame painted) count from the start of navigation, `sort`,
-`filter` and `back` from the change of a field to the next painted frame.
+disk: `first paint`, `load` and `ready` (script done, frame painted) count from the start of navigation,
+`sort`, `filter` and `back` from the change of a field to the next painted frame.
 """
 
 from __future__ import annotations

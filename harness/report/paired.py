@@ -78,6 +78,8 @@ def _pair(a: Entry, b: Entry, options: ScoreOptions, progress: Progress, categor
     try:
         pairing = pair_samples(a.run, b.run)
         names, skipped = _common(a.run, b.run, options.metrics)
+        if not names:
+            return Pair(a, b, pairing, skipped=tuple(skipped), notes=tuple(_remarks(pairing)))
         chosen = choose(a.run, b.run, names)
     except InputError as error:
         return Pair(a, b, reason=str(error))

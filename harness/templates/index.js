@@ -30,9 +30,9 @@
   const nothing = document.querySelector(".nothing");
   const update = () => {
     const [bench, model, identity] = [fields.bench.value, fields.model.value, fields.identity.value];
-    const words = fields.words.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = fields.words.value.toLowerCase().trim();
     const named = (node) =>
-      (!model || node.dataset.model === model) && words.every((word) => node.dataset.words.toLowerCase().includes(word));
+      (!model || node.dataset.model === model) && node.dataset.words.toLowerCase().includes(words);
     for (const run of runs) {
       run.hidden = !(
         named(run) &&
