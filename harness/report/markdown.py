@@ -54,8 +54,8 @@ def escaped(text: str, longest: int = LONGEST) -> str:
     if len(line) > longest:
         line = line[: longest - 1].rstrip() + "…"
     line = _SPECIAL.sub(r"\\\1", line)
-    # Zero-width spaces keep names and numbers from becoming mentions, addresses from becoming links, and words
-    # between colons from becoming emoji: all of these need no markup.
+    # Zero-width spaces keep names and numbers from becoming mentions, addresses from becoming links, and
+    # words between colons from becoming emoji: none of these needs markup.
     line = re.sub(r"(?<=\\[@#])(?=\w)", "\u200b", line)
     line = re.sub(r"(?<=:)(?=[\w+\\-]+:)", "\u200b", line)
     return re.sub(r"(?i)\b(https?|ftp|mailto|www)(?=[:.])", "\\1\u200b", line)

@@ -14,6 +14,41 @@ from harness.cli import main
 
 MakeRun = Callable[..., Path]
 Output = pytest.CaptureFixture[str]
+ESTIMATE = {
+    "question": "fidelity <b>",
+    "model_a": "mine",
+    "model_b": "yours",
+    "quantity": "net",
+    "scope": "pooled",
+    "category": "",
+    "value": 12.0,
+    "low": 2.0,
+    "high": 22.0,
+    "method": "95% two-way t",
+    "p": 0.02,
+    "ratings": 600,
+    "raters": 25,
+}
+DECISION = {**ESTIMATE, "holm_p": 0.01}
+AGREEMENT = {"question": "fidelity", "category": "", "alpha": 0.4, "low": 0.3, "high": 0.5, "raw": 0.7}
+ANALYSIS = {
+    "schema": 1,
+    "name": "a-study",
+    "kind": "side_by_side",
+    "primary": "net",
+    "estimates": [
+        {**ESTIMATE, "scope": "category", "category": "Colours", "value": 8.0, "low": None, "high": None},
+        ESTIMATE,
+        {**ESTIMATE, "quantity": "wins", "value": 60.0},
+        {**ESTIMATE, "quantity": "ties", "value": 10.0},
+    ],
+    "decisions": [DECISION],
+    "agreement": [{**AGREEMENT, "items": 20, "raters": 25}],
+    "counts": {"all": 610, "used": 600},
+    "notes": ["a note"],
+    "resamples": 2000,
+}
+BARE = {"schema": 1, "name": "x", "kind": "x", "primary": "net", "estimates": []}
 
 
 @pytest.fixture
@@ -55,13 +90,7 @@ def test_text_formats_go_to_stdout_or_to_a_file(two: list[str], tmp_path: Path, 
 
 
 def test_ratings_and_a_pareto_figure_are_shown(two: list[str], tmp_path: Path) -> None:
-    estimate = {"question": "fidelity <b>", "label": "A over B", "value": 0.12, "low": 0.02, "high": 0.22}
-    analysis = tmp_path / "analysis.json"
-    analysis.write_text(
-        json.dumps(
-            {"title": "A study", "estimates": [estimate], "design": {"raters": 25}, "notes": ["a note"]}
-        )
-    )
+    (tmp_path / "analysis.json").write_text(json.dumps(ANALYSIS))
     pareto = tmp_path / "pareto.json"
     point = {"weight": 3.0, "quality": {"value": 10.5, "low": 9.0, "high": 12.0}, "identity": "x" * 500}
     pareto.write_text(json.dumps({"curves": [{"label": "static", "points": [point]}]}))
@@ -73,10 +102,14 @@ def test_ratings_and_a_pareto_figure_are_shown(two: list[str], tmp_path: Path) -
     assert main(["report", *two, *arguments]) == 0
     page = out.read_text(encoding="utf-8")
     for said in (
-        "fidelity &lt;b&gt;",
-        "0.1200 [0.02000 to 0.2200]",
-        "<dt>design raters</dt><dd>25</dd>",
-        "a note",
+        "fidelity &lt;b&gt;: mine against yours",
+        "net preference; wins 60%, ties 10%",
+        '<td class="num strong">+12.0</td>',
+        "+2 to +22",
+        "p </span>0.01</td>",
+        "alpha 0.4000 [0.3000, 0.5000]",
+        "<dt>resamples</dt><dd>2000</dd>",
+        "A note.",
         "<td>static</td><td>3.000</td><td>10.50 [9.000 to 12.00]</td>",
         'src="data:image/svg+xml;base64,',
     ):
@@ -95,7 +128,9 @@ def test_ratings_and_a_pareto_figure_are_shown(two: list[str], tmp_path: Path) -
         (["RUN", "--ratings", "absent.json"], "cannot be read as JSON"),
         (["RUN", "--pareto", "absent.json"], "cannot be read as JSON"),
         (["RUN", "--ratings", "list.json"], "is not the analysis.json"),
-        (["RUN", "--ratings", "empty.json"], "holds no estimates"),
+        (["RUN", "--ratings", "empty.json"], "is not the analysis.json"),
+        (["RUN", "--ratings", "bare.json"], "holds no estimate of net"),
+        (["RUN", "--ratings", "torn.json"], "is malformed: KeyError('model_a')"),
         (["RUN", "--pareto", "empty.json"], "has no points"),
         (["RUN", "--pareto", "points.json"], "points.svg does not lie beside it"),
         (["RUN", "RUN"], "is given twice"),
@@ -112,7 +147,13 @@ def test_bad_input_is_one_line_and_writes_nothing(
     arguments: list[str],
     said: str,
 ) -> None:
-    for name, content in (("list", []), ("empty", {}), ("points", {"points": [{"x": 1}]})):
+    for name, content in (
+        ("list", []),
+        ("empty", {}),
+        ("points", {"points": [{"x": 1}]}),
+        ("bare", BARE),
+        ("torn", {**BARE, "estimates": [{"question": ""}]}),
+    ):
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
     monkeypatch.chdir(tmp_path)
     before = sorted(os.walk("."))
