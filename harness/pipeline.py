@@ -273,7 +273,7 @@ def _judge(
     that it wrote stays where there is nothing new to say.
     """
     from harness.grid import write_grid
-    from harness.report import write_report
+    from harness.report.page import write_report
     from harness.run_view import RunView
 
     samples = planned_samples(manifest, lines)
