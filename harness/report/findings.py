@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from drawbench.errors import InputError
 from harness.options import ScoreOptions
 from harness.progress import NoProgress, Progress
 from harness.report.categories import CategoryTable, category_tables
@@ -49,11 +50,13 @@ def find(
 ) -> Findings:
     """Everything that runs say about each other.
 
-    `options` chooses metrics and their weights where whole sets are compared again. Raises InputError where
-    the runs make no line-up, NotComparable where they are of different benches.
+    `options` chooses metrics, and their weights where whole sets are compared again. Raises InputError where
+    the runs make no line-up or none is scored by a chosen metric, NotComparable where they are of different
+    benches.
     """
-    lineup = Lineup.of(runs)
-    pairs = all_pairs(lineup, options or ScoreOptions(), progress or NoProgress())
+    options = options or ScoreOptions()
+    lineup = Lineup.of(runs if options.metrics is None else _scored_by(runs, options.metrics))
+    pairs = all_pairs(lineup, options, progress or NoProgress())
     return Findings(
         lineup,
         pairs,
@@ -61,6 +64,15 @@ def find(
         tuple(category_tables(lineup)),
         _changed(pairs[0]) if pairs else None,
     )
+
+
+def _scored_by(runs: Sequence[RunView], metrics: Sequence[str]) -> list[RunView]:
+    """The runs with the scores of these metrics alone."""
+    for name in metrics:
+        if not any(score.metric == name for run in runs for score in run.scores):
+            known = ", ".join(dict.fromkeys(score.metric for run in runs for score in run.scores)) or "none"
+            raise InputError(f"no run is scored by {name}; there are {known}")
+    return [replace(run, scores=tuple(s for s in run.scores if s.metric in metrics)) for run in runs]
 
 
 def _changed(pair: Pair) -> Changed | None:

@@ -80,7 +80,9 @@ def _table(findings: Findings, boards: list[Board], number: int) -> Iterator[str
                 intervals.append("")
                 continue
             value = escape_latex(format_number(found.score.value))
-            leads = len(lineup) > 1 and found.first == 1
+            leads = (
+                len(lineup) > 1 and found.first == 1 and (not found.untested or found is board.standings[0])
+            )
             values.append(rf"\textbf{{{value}}}" if leads else value)
             intervals.append(_interval(found.score))
         yield f"    {escape_latex(entry.name)} & {' & '.join(values)} \\\\"
@@ -104,6 +106,8 @@ def _caption(findings: Findings) -> str:
     text = f"Scores on {escape_latex(lineup.bench_name)}, {pictures} pictures a run, with 95\\% intervals."
     if len(lineup) > 1:
         text += " Bold: the best, and all that are statistically tied with it (paired tests, Holm)."
+        if any(standing.untested for board in findings.boards for standing in board.standings):
+            text += " Runs that could not be paired are not tested."
     for notice in lineup.notices:
         text += f" {escape_latex(notice)}"
     return text

@@ -47,6 +47,12 @@ def test_a_table_is_whole_and_marks_what_may_be_best(make_run: MakeRun) -> None:
     assert depth == 0
 
 
+def test_runs_that_were_not_tested_are_not_called_tied(make_run: MakeRun) -> None:
+    text = report_latex(find([make_scored(make_run, "a", 0), make_scored(make_run, "b", 0.2, seed=8)]))
+    assert re.findall(r"\\textbf\{(.*?)\}", text) == ["0.8000"]
+    assert "not tested" in text
+
+
 def test_many_metrics_become_several_tables(make_run: MakeRun) -> None:
     scores = [score(0.5, metric=f"metric_{n}", identity=f"metric_{n}[%x]") for n in range(6)]
     text = report_latex(find([make_scored(make_run, "a", 0, scores=scores)]))

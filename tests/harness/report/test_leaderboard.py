@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pair_of_runs import make_scored, score
 
+from drawbench.errors import InputError
+from harness.options import ScoreOptions
 from harness.report.findings import find
 from harness.report.forest import sentence
 from harness.report.leaderboard import rank_ranges
@@ -78,6 +80,16 @@ def test_runs_of_other_seeds_are_not_tested_and_tied(make_run: MakeRun) -> None:
     assert "run_seed" in findings.pairs[0].reason
     (board,) = findings.boards
     assert [(s.rank, s.untested) for s in board.standings] == [("1 to 2", ("A",)), ("1 to 2", ("B",))]
+
+
+def test_chosen_metrics_are_the_only_ones(make_run: MakeRun) -> None:
+    scores = [score(0.6), score(0.3, metric="other", identity="other[x]")]
+    runs = [make_scored(make_run, name, 0, scores=scores, settings={"x": name}) for name in "ab"]
+    findings = find(runs, ScoreOptions(metrics=("align_conse",)))
+    assert [board.metric for board in findings.boards] == ["align_conse"]
+    assert [row.metric for row in findings.pairs[0].overall] == ["align_conse"]
+    with pytest.raises(InputError, match="no run is scored by absent; there are align_conse, other"):
+        find(runs, ScoreOptions(metrics=("absent",)))
 
 
 def test_lower_is_better_turns_the_order(make_run: MakeRun) -> None:
