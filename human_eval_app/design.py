@@ -37,10 +37,15 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One side of an item: a model's name (secret) and the ids of its pictures, in the order shown."""
+    """One side of an item: a model's name (secret) and the ids of its pictures, in the order shown.
+
+    `samples`: the index that each picture has among its prompt's samples in the run, or none where pictures
+    were made for a control trial.
+    """
 
     model: str
     pictures: tuple[str, ...]
+    samples: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +154,7 @@ class StudyDesign:
             replace(
                 item,
                 id=str(number),
-                arms=tuple(Arm(arm.model, tuple(files[p] for p in arm.pictures)) for arm in item.arms),
+                arms=tuple(replace(arm, pictures=tuple(files[p] for p in arm.pictures)) for arm in item.arms),
             )
             for number, item in enumerate(self.items)
         )

@@ -90,8 +90,9 @@ def _check_all_enlarged(shorter: Mapping[str, Sequence[int]], side: int) -> None
     if kept:
         small = min(enlarged, key=lambda name: min(shorter[name]))
         raise InputError(
-            f"--size {side} would enlarge pictures of {small} (from {min(shorter[small])} pixels) and not all "
-            f"of {kept[0]}, which would give them away; give --size {min(map(min, shorter.values()))} or less"
+            f"--size {side} would enlarge pictures of {small} (from {min(shorter[small])} pixels) and not "
+            f"all of {kept[0]}, which would give them away; give --size {min(map(min, shorter.values()))} or "
+            "less"
         )
 
 
