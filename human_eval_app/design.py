@@ -101,8 +101,9 @@ class StudyDesign:
     paint and its answer. `control_gate` is the share of control trials a rater must answer rightly to be
     kept in the analysis (0: everyone is kept). In a study nested by category a rater rates one category
     only; `raters_per_cell` is how many are planned for each cell. `pictures_are` says what was done to the
-    pictures. `completion_url` and `completion_code` are for recruiting sites. `notices` say what every
-    output must say. Raises InputError where the parts do not fit together.
+    pictures, `left_out` which prompts are not asked about, `shown_with_fewer` which stand with fewer samples
+    on their page than the others. `completion_url` and `completion_code` are for recruiting sites. `notices`
+    say what every output must say. Raises InputError where the parts do not fit together.
     """
 
     name: str
@@ -131,6 +132,7 @@ class StudyDesign:
     completion_url: str = ""
     completion_code: str = ""
     left_out: tuple[LeftOut, ...] = ()
+    shown_with_fewer: tuple[LeftOut, ...] = ()
     notices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -21,8 +21,8 @@ INSTRUCTIONS: Mapping[Kind, str] = {
     ),
     "alignment": (
         "On each page you see one image and a caption. Decide whether the caption describes the image: "
-        "all of it, some of it, or not at all. Look at the objects, their number, colours and places. It does "
-        "not matter how good the image looks. Captions are given as they were written, mistakes included."
+        "all of it, some of it, or not at all. Look at the objects, their number, colours and places. It "
+        "does not matter how good the image looks. Captions stand as they were written, mistakes included."
     ),
     "side_by_side": (
         "On each page you see two sets of images, made for one caption. First say which set is of higher "
