@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from human_eval_app.item_plan import (
     realism_items,
     side_by_side_items,
 )
-from human_eval_app.model_folders import ModelGiven, Models, load_models
+from human_eval_app.model_folders import MADE, ModelGiven, Models, load_models
 from human_eval_app.questions import Kind, questions_of
 from human_eval_app.selection import common_prompts, draw_order, shuffled_by_id, without_people
 from human_eval_app.sources import PictureSource, reference_source
@@ -93,19 +93,25 @@ def plan_study(options: CreateOptions) -> StudyPlan:
 
     Reads pictures' headers only. Raises InputError where the runs do not make a study.
     """
-    settings, departures = settings_for(options.kind, options.preset, options.settings)
+    settings_for(options.kind, options.preset, options.settings)  # what can be told without reading runs
     loaded = load_models(options.models, bench=options.bench, unfinished=options.unfinished)
+    reference, notices = _reference(options, loaded)
+    return plan_from(options, replace(loaded, notices=(*loaded.notices, *notices)), reference)
+
+
+def plan_from(options: CreateOptions, loaded: Models, reference: PictureSource | None) -> StudyPlan:
+    """Like `plan_study` with models and reference already opened; `options.models` is not looked at."""
+    settings, departures = settings_for(options.kind, options.preset, options.settings)
     prompts, left_out = common_prompts(loaded.prompts)
     spare: list[Prompt] = []
+    drawn_notices: tuple[str, ...] = ()
     if options.no_people:
         prompts, people = without_people(prompts)
         left_out += people
         if not prompts:
             raise InputError("every prompt names people; leave --no-people out")
-    reference, reference_notices = _reference(options, loaded, prompts)
     if settings.prompts:
-        prompts, spare, notices = _drawn(prompts, settings.prompts, options.seed)
-        reference_notices += notices
+        prompts, spare, drawn_notices = _drawn(prompts, settings.prompts, options.seed)
     planned = _rating_items(options, settings, loaded, reference, prompts)
     if not planned.items:
         first = planned.left_out[0]
@@ -130,9 +136,7 @@ def plan_study(options: CreateOptions) -> StudyPlan:
     ]
     rated = [*loaded.sources, *([reference] if reference is not None else [])]
     sources = {source.name: source for source in rated} | dict(trials.sources)
-    slots = {slot for item in items for arm in item.arms for slot in arm if slot.source != DEGRADED}
-    sizes = native_sizes(sorted(slots), sources)
-    frame, pictures_are = _frame(sizes, options)
+    frame, pictures_are = _frame(items, sources, options)
     order = shuffled_by_id(options.seed, [item.name for item in items])
     return StudyPlan(
         options=options,
@@ -145,7 +149,7 @@ def plan_study(options: CreateOptions) -> StudyPlan:
         bench=loaded.bench,
         left_out=(*left_out, *planned.left_out),
         fewer=planned.fewer,
-        notices=(*loaded.notices, *reference_notices, *short, *departures),
+        notices=(*loaded.notices, *drawn_notices, *short, *departures),
     )
 
 
@@ -215,7 +219,7 @@ def _texts(plan: StudyPlan) -> dict[str, str]:
 def _item(item: ItemPlan, ids: Mapping[Slot, str], secret: bytes) -> Item:
     arms = []
     for slots in item.arms:
-        made = slots[0].source.startswith("made:")
+        made = slots[0].source.startswith(MADE)
         samples = () if made else tuple(slot.index for slot in slots)
         arms.append(Arm(slots[0].source, tuple(ids[slot] for slot in slots), samples))
     return Item(
@@ -229,9 +233,7 @@ def _item(item: ItemPlan, ids: Mapping[Slot, str], secret: bytes) -> Item:
     )
 
 
-def _reference(
-    options: CreateOptions, loaded: Models, prompts: tuple[Prompt, ...]
-) -> tuple[PictureSource | None, tuple[str, ...]]:
+def _reference(options: CreateOptions, loaded: Models) -> tuple[PictureSource | None, tuple[str, ...]]:
     if options.kind == "side_by_side":
         if options.reference not in (None, "none"):
             raise InputError("a side-by-side study compares models; --reference is for realism and alignment")
@@ -241,6 +243,7 @@ def _reference(
             raise InputError("a study of realism needs reference pictures; give --reference FOLDER")
         return None, ("Alignment of the reference is not rated.",)
     try:
+        prompts = common_prompts(loaded.prompts)[0]
         return reference_source(options.reference, loaded.manifest, prompts), ()
     except InputError as error:
         if options.kind == "realism" or options.reference is not None:
@@ -288,5 +291,17 @@ def _cell(settings: StudySettings, item: ItemPlan) -> str:
     return item.category if settings.nesting == "category" else ""
 
 
-def _frame(sizes: Mapping[str, list[tuple[int, int]]], options: CreateOptions) -> tuple[Frame, str]:
-    return choose_frame(sizes, options.size, options.resampling)
+def _frame(
+    items: Sequence[ItemPlan], sources: Mapping[str, PictureSource], options: CreateOptions
+) -> tuple[Frame, str]:
+    """The frame, by the pictures as they are, and what was done to whose in words."""
+    slots = {slot for item in items for arm in item.arms for slot in arm if slot.source != DEGRADED}
+    frame, words = choose_frame(native_sizes(sorted(slots), sources), options.size, options.resampling)
+    drawn = sorted(
+        {
+            s.source
+            for s in slots
+            if not s.source.startswith(MADE) and sources[s.source].size(s.prompt_id, s.index) is None
+        }
+    )
+    return frame, "; ".join([words, *(f"{name} drawn at this size" for name in drawn)])

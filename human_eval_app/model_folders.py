@@ -12,7 +12,7 @@ from drawbench.registry import load_bench
 from drawbench.types import Prompt
 from harness.manifest import MANIFEST_NAME
 from harness.run_view import RunView
-from human_eval_app.sources import REFERENCE, FileSource, folder_source, run_source
+from human_eval_app.sources import REFERENCE, PictureSource, folder_source, run_source
 
 MADE = "made:"
 
@@ -42,7 +42,7 @@ class ModelGiven:
 class Models:
     """The models of a study as given, and the prompts each was asked. `manifest` is the first run's."""
 
-    sources: tuple[FileSource, ...]
+    sources: tuple[PictureSource, ...]
     prompts: Mapping[str, tuple[Prompt, ...]]
     manifest: Mapping[str, Any] | None
     bench: str
@@ -69,7 +69,7 @@ def load_models(given: Sequence[ModelGiven], *, bench: str | None = None, unfini
     }
     first = next(iter(runs.values()), None)
     asked, bench_name = _prompts_for_folders(bench, first)
-    sources: list[FileSource] = []
+    sources: list[PictureSource] = []
     prompts: dict[str, tuple[Prompt, ...]] = {}
     for place, model in enumerate(given):
         run = runs.get(place)
@@ -104,7 +104,7 @@ def _prompts_for_folders(bench: str | None, first: RunView | None) -> tuple[tupl
 
 
 def _notices(
-    given: Sequence[ModelGiven], sources: Sequence[FileSource], runs: Sequence[RunView]
+    given: Sequence[ModelGiven], sources: Sequence[PictureSource], runs: Sequence[RunView]
 ) -> tuple[str, ...]:
     found: list[str] = []
     by_folder = {run.folder: run for run in runs}

@@ -113,7 +113,9 @@ def _agreement(
         why = UNANIMOUS
     else:
         alpha = ordinal_alpha(counts)
-        found = bootstrap_alphas(codes, item, rater, resamples=resamples, seed=seed) if resamples else np.empty(0)
+        found = (
+            bootstrap_alphas(codes, item, rater, resamples=resamples, seed=seed) if resamples else np.empty(0)
+        )
         made = found[np.isfinite(found)]
         if resamples and made.size >= resamples / 2:
             low, high = map(float, np.quantile(made, [0.025, 0.975]))

@@ -87,7 +87,9 @@ def answers_that_count(
         raise InputError(f"the ratings have no column {missing[0]!r}; export them again with this version")
     kinds = sorted(set(frame["kind"]))
     if len(kinds) > 1:
-        raise InputError(f"the ratings are of several kinds of study ({', '.join(kinds)}); analyse one at a time")
+        raise InputError(
+            f"the ratings are of several kinds of study ({', '.join(kinds)}); analyse one at a time"
+        )
     low = low_control_raters(frame, gate)
     table = frame.copy()
     for name in ("prompt_id", "category", "question", "model_a", "model_b", "item", "choice"):

@@ -190,7 +190,9 @@ def _ranking(question: str, table: pd.DataFrame, models: list[str], resamples: i
         else:
             lost += 1
     ends = np.full((2, len(models)), np.nan)
-    method = f"95% two-way bootstrap over {prompts} prompts x {raters} raters, {resamples} resamples, seed {seed}"
+    method = (
+        f"95% two-way bootstrap over {prompts} prompts x {raters} raters, {resamples} resamples, seed {seed}"
+    )
     if len(drawn) >= max(1, 0.9 * resamples):
         ends = np.quantile(np.array(drawn), [0.025, 0.975], axis=0)
     else:

@@ -108,9 +108,7 @@ class Contrast:
         share = self.coefficients.reshape(-1)[layout.cell]
         if self.by == "ratings":
             return np.asarray(share / layout.answers_in_cell.reshape(-1)[layout.cell])
-        return np.asarray(
-            share / layout.prompts_in_cell.reshape(-1)[layout.cell] / layout.answers_of_prompt
-        )
+        return np.asarray(share / layout.prompts_in_cell.reshape(-1)[layout.cell] / layout.answers_of_prompt)
 
 
 def category_contrast(layout: Layout, category: int, arms: Sequence[float]) -> Contrast:

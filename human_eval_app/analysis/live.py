@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
     from human_eval_app.design import StudyDesign
 
-UNITS = {"preference": "%", "net": "percentage points", "difference": "points of 100", "score": "points of 100"}
+UNITS = {
+    "preference": "%",
+    "net": "percentage points",
+    "difference": "points of 100",
+    "score": "points of 100",
+}
 NO_RATINGS = "there is no rating yet"
 LOOKING = "these are interim results: deciding to stop by looking at them makes their intervals too short"
 
@@ -85,7 +90,9 @@ def live_results(frame: pd.DataFrame, design: StudyDesign) -> LiveResults:
     everyone = answers_that_count(frame, order=order, include_excluded=True)
     low = set(answers.low_raters)
     raters = tuple(
-        LiveRater(h.rater, h.answers, h.control_right, h.control_seen, h.left_share, h.seconds, h.rater in low)
+        LiveRater(
+            h.rater, h.answers, h.control_right, h.control_seen, h.left_share, h.seconds, h.rater in low
+        )
         for h in rater_habits(frame, everyone, answers)
     )
     if answers.table.empty:

@@ -75,7 +75,9 @@ def rater_habits(frame: pd.DataFrame, everyone: Answers, counted: Answers) -> li
     rows = []
     controls = control_accuracy(frame)
     by_name = {str(name): name for name in set(frame["rater"])}
-    sign_p = [binomial_p(int(left.get(by_name[c.rater], 0)), int(sides.get(by_name[c.rater], 0))) for c in controls]
+    sign_p = [
+        binomial_p(int(left.get(by_name[c.rater], 0)), int(sides.get(by_name[c.rater], 0))) for c in controls
+    ]
     adjusted = holm(sign_p) if sign_p else []
     for control, p, p_holm in zip(controls, sign_p, adjusted, strict=True):
         name = by_name[control.rater]

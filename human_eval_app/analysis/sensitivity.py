@@ -73,7 +73,10 @@ def _choices(
     hasty = {habit.rater for habit in habits if habit.hasty}
     yield "without hasty raters", _with(reported, table[~table["rater"].astype(str).isin(hasty)])
     one_sided = {habit.rater for habit in habits if habit.left_holm < 0.05}
-    yield "without raters who prefer a side", _with(reported, table[~table["rater"].astype(str).isin(one_sided)])
+    yield (
+        "without raters who prefer a side",
+        _with(reported, table[~table["rater"].astype(str).isin(one_sided)]),
+    )
     yield "without flagged pages", _with(reported, table[~table["flagged"].fillna(False).astype(bool)])
 
 

@@ -53,7 +53,9 @@ def decisions(
 ) -> list[Decision]:
     """The tests of every part that has the quantity called `primary`."""
     made: list[Decision] = []
-    by_place = {(r.question, r.model_a, r.model_b, r.scope, r.category): r for r in rows if r.quantity == primary}
+    by_place = {
+        (r.question, r.model_a, r.model_b, r.scope, r.category): r for r in rows if r.quantity == primary
+    }
     for part in parts:
         if all(quantity.name != primary for quantity in part.quantities):
             continue
@@ -112,9 +114,7 @@ def _adjusted(made: list[Decision]) -> list[Decision]:
     pairs = {(d.model_a, d.model_b) for d in made}
     for pair in sorted(pairs):
         for scope in ("macro", "category"):
-            places = [
-                n for n, d in enumerate(made) if d.scope == scope and (d.model_a, d.model_b) == pair
-            ]
+            places = [n for n, d in enumerate(made) if d.scope == scope and (d.model_a, d.model_b) == pair]
             both = holm([made[n].p for n in places]), holm([made[n].flip_p for n in places])
             for n, p, flip_p in zip(places, *both, strict=True):
                 found[n] = replace(made[n], holm_p=float(p), holm_flip_p=float(flip_p), family=len(places))

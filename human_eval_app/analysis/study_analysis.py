@@ -128,7 +128,14 @@ def analyse(
             metrics.append(metric_agreement(pairing, resamples=min(resamples, 1000), seed=seed))
             advance(1)
         variants = sensitivity(
-            frame, answers, habits, gate=gate, other_gate=PAPER_GATE, order=order, resamples=resamples, seed=seed
+            frame,
+            answers,
+            habits,
+            gate=gate,
+            other_gate=PAPER_GATE,
+            order=order,
+            resamples=resamples,
+            seed=seed,
         )
         ranked = rankings(answers, resamples=min(resamples, 500), seed=seed)
         advance(1)
