@@ -1,0 +1,10 @@
+"""The administrators' area."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+
+def show() -> None:
+    """To come."""
+    st.write("administration")
