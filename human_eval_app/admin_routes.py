@@ -46,7 +46,7 @@ def is_admin_cookie(service: RatingService, value: str, now: float) -> bool:
 def is_admin(service: RatingService, connection: HTTPConnection) -> bool:
     """Whether a request comes from an administrator."""
     value = connection.cookies.get(service.admin_cookie, "")
-    return is_admin_cookie(service, value, service.store.now().timestamp())
+    return is_admin_cookie(service, value, service.seconds())
 
 
 def _signature(service: RatingService, lapses: int) -> str:
@@ -83,7 +83,7 @@ def admin_routes(service: RatingService) -> list[Route]:
         response = RedirectResponse("/admin", 303, NO_STORE)
         response.set_cookie(
             service.admin_cookie,
-            admin_cookie_value(service, service.store.now().timestamp()),
+            admin_cookie_value(service, service.seconds()),
             max_age=ADMIN_SECONDS,
             path="/",
             secure=service.site.secure,
@@ -103,6 +103,3 @@ def admin_routes(service: RatingService) -> list[Route]:
         Route("/admin/logout", log_out, methods=["POST"]),
     ]
 
-
-async def _unused() -> None:
-    await in_thread(lambda: None)

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from drawbench.errors import InputError
 from human_eval_app.item_json import feedback_json, item_json, picture_addresses
-from human_eval_app.records import Presentation, Rater, Refused, StoreUnavailable
+from human_eval_app.records import Refused, StoreUnavailable
 from human_eval_app.serving import RatingService, in_thread
 from human_eval_app.small_json import BadRequestError, answer, read_object, refusal, text_of, whole_of
 
@@ -33,7 +33,7 @@ STATUS: Final = {
     "stale_revision": 409,
     "nothing_to_undo": 409,
 }
-Handler = Callable[[Request, Rater, dict[str, Any]], Awaitable[Response]]
+Handler = Callable[[Request, int, dict[str, Any]], Awaitable[Response]]
 
 
 def api_routes(service: RatingService) -> list[Route]:
@@ -44,7 +44,6 @@ def api_routes(service: RatingService) -> list[Route]:
         "/api/consent": api.consent,
         "/api/practised": api.practised,
         "/api/break": api.end_break,
-        "/api/shown": api.shown,
         "/api/rate": api.rate,
         "/api/undo": api.undo,
         "/api/skip": api.skip,
@@ -72,7 +71,7 @@ class RaterApi:
         async def route(request: Request) -> Response:
             try:
                 body = await read_object(request) if request.method == "POST" else {}
-                rater = await in_thread(self.service.rater, request)
+                rater = await in_thread(self.service.rater_id, request)
                 if rater is None:
                     return refusal(401, "signed_out", "Open your link again to go on.")
                 return await handler(request, rater, body)
@@ -89,50 +88,44 @@ class RaterApi:
 
         return route
 
-    async def state(self, _request: Request, rater: Rater, _body: dict[str, Any]) -> Response:
+    async def state(self, _request: Request, rater: int, _body: dict[str, Any]) -> Response:
         """Where the rater is."""
-        stage = await in_thread(self.store.stage, rater.id)
-        return answer(
-            {
-                "phase": stage,
-                "done": rater.done,
-                "total": rater.total,
+
+        def work() -> dict[str, Any]:
+            known = self.store.rater(rater)
+            return {
+                "phase": self.store.stage(rater),
+                "done": known.done,
+                "total": known.total,
                 "kind": self.design.kind,
                 "title": self.design.title,
-                "completion_code": rater.completion_code,
+                "completion_code": known.completion_code,
             }
-        )
 
-    async def item(self, _request: Request, rater: Rater, _body: dict[str, Any]) -> Response:
+        return answer(await in_thread(work))
+
+    async def item(self, _request: Request, rater: int, _body: dict[str, Any]) -> Response:
         """The open item, or the next one."""
-        return answer(await in_thread(self.next_item, rater.id))
+        return answer(await in_thread(self.next_item, rater))
 
-    async def consent(self, _request: Request, rater: Rater, body: dict[str, Any]) -> Response:
+    async def consent(self, _request: Request, rater: int, body: dict[str, Any]) -> Response:
         """Records that the rater agrees to take part."""
         if body.get("agree") is not True:
             raise BadRequestError("agree must be true")
-        await in_thread(self.store.consent, rater.id)
+        await in_thread(self.store.consent, rater)
         return answer({"ok": True})
 
-    async def practised(self, _request: Request, rater: Rater, _body: dict[str, Any]) -> Response:
+    async def practised(self, _request: Request, rater: int, _body: dict[str, Any]) -> Response:
         """Leaves the practice behind."""
-        await in_thread(self.store.finish_practice, rater.id)
+        await in_thread(self.store.finish_practice, rater)
         return answer({"ok": True})
 
-    async def end_break(self, _request: Request, rater: Rater, _body: dict[str, Any]) -> Response:
+    async def end_break(self, _request: Request, rater: int, _body: dict[str, Any]) -> Response:
         """Ends a break."""
-        await in_thread(self.store.finish_break, rater.id)
+        await in_thread(self.store.finish_break, rater)
         return answer({"ok": True})
 
-    async def shown(self, _request: Request, rater: Rater, body: dict[str, Any]) -> Response:
-        """The page says that all pictures of a presentation are decoded and painted."""
-        pictures = body.get("pictures")
-        if not isinstance(pictures, list) or not all(isinstance(picture, str) for picture in pictures):
-            raise BadRequestError("pictures must be a list of ids")
-        await in_thread(self.store.mark_shown, rater.id, text_of(body, "presentation"), pictures)
-        return answer({"ok": True})
-
-    async def rate(self, _request: Request, rater: Rater, body: dict[str, Any]) -> Response:
+    async def rate(self, _request: Request, rater: int, body: dict[str, Any]) -> Response:
         """Takes the answers to all questions of a presentation, and gives the next item."""
         answers = body.get("answers")
         if not isinstance(answers, dict) or not all(isinstance(key, str) for key in answers.values()):
@@ -140,7 +133,7 @@ class RaterApi:
         return answer(
             await in_thread(
                 self._rate,
-                rater.id,
+                rater,
                 text_of(body, "presentation"),
                 {str(name): str(key) for name, key in answers.items()},
                 whole_of(body, "revision"),
@@ -149,43 +142,45 @@ class RaterApi:
             )
         )
 
-    async def undo(self, _request: Request, rater: Rater, _body: dict[str, Any]) -> Response:
-        """Opens the last presentation again."""
-        return answer(await in_thread(lambda: self.presentation_json(self.store.undo(rater.id))))
+    async def undo(self, _request: Request, rater: int, _body: dict[str, Any]) -> Response:
+        """Opens the presentation answered last again."""
 
-    async def skip(self, _request: Request, rater: Rater, body: dict[str, Any]) -> Response:
+        def work() -> dict[str, Any]:
+            self.store.undo(rater)
+            return self.next_item(rater)
+
+        return answer(await in_thread(work))
+
+    async def skip(self, _request: Request, rater: int, body: dict[str, Any]) -> Response:
         """Leaves a presentation unanswered, and gives the next item."""
         presentation, reason = text_of(body, "presentation"), text_of(body, "reason")
 
         def work() -> dict[str, Any]:
-            self.store.skip(rater.id, presentation, reason=reason)
-            return self.next_item(rater.id)
+            self.store.skip(rater, presentation, reason=reason)
+            return self.next_item(rater)
 
         return answer(await in_thread(work))
 
-    async def flag(self, _request: Request, rater: Rater, body: dict[str, Any]) -> Response:
+    async def flag(self, _request: Request, rater: int, body: dict[str, Any]) -> Response:
         """Records a complaint about a picture or a page."""
         picture = text_of(body, "picture") or None
         presentation, reason = text_of(body, "presentation"), text_of(body, "reason")
-        await in_thread(self.store.flag, rater.id, presentation, picture, reason)
+        await in_thread(self.store.flag, rater, presentation, picture, reason)
         return answer({"ok": True})
 
-    async def go_on_elsewhere(self, request: Request, rater: Rater, _body: dict[str, Any]) -> Response:
+    async def go_on_elsewhere(self, request: Request, rater: int, _body: dict[str, Any]) -> Response:
         """A one-use link for another device."""
-        token = await in_thread(self.store.continue_token, rater.id)
+        token = await in_thread(self.store.continue_token, rater)
         return answer({"url": f"{self.service.base_of(request)}/enter/{token}"})
 
     def next_item(self, rater_id: int) -> dict[str, Any]:
-        """The JSON of what the rater does now. Waits for the database."""
-        served = self.store.serve(rater_id)
-        return {"phase": served} if isinstance(served, str) else self.presentation_json(served)
-
-    def presentation_json(self, presentation: Presentation) -> dict[str, Any]:
-        """The JSON of an open presentation, with the addresses to preload. Waits for the database."""
-        now, secret = self.store.now().timestamp(), self.service.study.secret
-        ahead = self.store.ahead(presentation.rater_id)
-        preload = picture_addresses(self.design, ahead, secret, now) if ahead else []
-        return item_json(self.design, presentation, secret, now, preload)
+        """The JSON of what the rater does now, with the addresses to preload. Waits for the database."""
+        served, following = self.store.serve_two(rater_id)
+        if isinstance(served, str):
+            return {"phase": served}
+        now, secret = self.service.seconds(), self.service.study.secret
+        preload = picture_addresses(self.design, following, secret, now) if following else []
+        return item_json(self.design, served, secret, now, preload)
 
     def _rate(
         self, rater_id: int, presentation_id: str, answers: dict[str, str], revision: int, shown: int, client: int
@@ -193,13 +188,9 @@ class RaterApi:
         submitted = self.store.submit(
             rater_id, presentation_id, answers, revision=revision, shown_ms=shown, client_ms=client
         )
-        feedback = None
-        if submitted.feedback:
-            item = self.design.item_by_id[self.store.item_of(presentation_id)]
-            feedback = feedback_json(self.design, item, answers, submitted.feedback)
         return {
             "accepted": submitted.accepted,
             "duplicate": submitted.duplicate,
-            "feedback": feedback,
+            "feedback": feedback_json(self.design, answers, submitted.feedback) if submitted.feedback else None,
             "next": self.next_item(rater_id),
         }

@@ -65,7 +65,7 @@ def parts(service: RatingService) -> Parts:
         try:
             yield None
         finally:
-            service.store.dispose()
+            service.store.close_connections()
 
     return Parts(SCRIPT, own_routes(service), [Middleware(Guard, site=service.site)], lifespan)
 

@@ -35,7 +35,7 @@ def entry_routes(service: RatingService) -> list[Route]:
     """GET and POST /enter/{token}."""
 
     async def page(request: Request) -> Response:
-        known = await in_thread(service.rater, request)
+        known = await in_thread(service.rater_id, request)
         return plain_page(
             service.study.design.title,
             f"<p>{'You have begun already. Your place is kept.' if known else _WELCOME}</p>"
@@ -53,7 +53,7 @@ def entry_routes(service: RatingService) -> list[Route]:
         body = await read_object(request)
         external = str(body.get("external_id") or "")[:_LONGEST_ID] or None
         agent = request.headers.get("user-agent", "")[:_LONGEST_ID]
-        known = await in_thread(service.rater, request)
+        known = await in_thread(service.rater_id, request)
         try:
             credential = await in_thread(
                 service.store.exchange, request.path_params["token"], external_id=external, agent=agent

@@ -57,7 +57,7 @@ def picture_addresses(design: StudyDesign, presentation: Presentation, secret: b
 
 
 def feedback_json(
-    design: StudyDesign, item: Item, answers: Mapping[str, str], feedback: Mapping[str, Feedback]
+    design: StudyDesign, answers: Mapping[str, str], feedback: Mapping[str, Feedback]
 ) -> dict[str, Any]:
     """What a rater hears after a practice item, in the words of the page."""
     questions = []
@@ -69,7 +69,6 @@ def feedback_json(
         questions.append(
             {
                 "name": question.name,
-                "text": question.text_for(item.caption),
                 "given": said,
                 "given_label": labels[said],
                 "expected": told.expected_shown,

@@ -30,17 +30,17 @@ def picture_routes(service: RatingService) -> list[Route]:
     def deliver(request: Request) -> Response:
         presentation, picture = request.path_params["presentation"], request.path_params["picture"]
         query = request.query_params
-        now = service.store.now().timestamp()
+        now = service.seconds()
         if not picture_allowed(
             service.study.secret, presentation, picture, query.get("e", ""), query.get("s", ""), now
         ):
             return _none(403)
-        rater = service.rater(request)
+        rater = service.rater_id(request)
         if rater is None:
             return _none(403)
         try:
             content = service.study.picture_bytes(picture)
-            service.store.mark_delivered(rater.id, presentation, picture)
+            service.store.mark_shown(rater, presentation, [picture])
         except Refused:
             return _none(403)
         except StoreUnavailable as error:

@@ -16,8 +16,9 @@ from starlette.requests import HTTPConnection
 
 from drawbench.errors import InputError
 from human_eval_app.guesses import GuessLimiter
+from human_eval_app.instants import Clock, utc_now
 from human_eval_app.security import Site
-from human_eval_app.store import Rater, RatingStore, open_store
+from human_eval_app.store import RatingStore, open_store
 from human_eval_app.study import Study
 
 STUDY_VARIABLE: Final = "DRAWBENCH_STUDY"
@@ -36,10 +37,11 @@ class RatingService:
     store: RatingStore
     site: Site
     guesses: GuessLimiter = field(default_factory=GuessLimiter)
+    clock: Clock = utc_now
 
     @property
     def rater_cookie(self) -> str:
-        """Name of the raters' cookie, this study's own: cookies know no ports, and two studies may share a host."""
+        """Name of the raters' cookie, this study's own: cookies know no ports, and studies may share a host."""
         return self._cookie("rater")
 
     @property
@@ -47,10 +49,18 @@ class RatingService:
         """Name of the administrators' cookie."""
         return self._cookie("admin")
 
-    def rater(self, connection: HTTPConnection) -> Rater | None:
-        """The rater whose session cookie a request carries. Reads the database."""
+    def seconds(self) -> float:
+        """The time in seconds since 1970."""
+        return self.clock().timestamp()
+
+    def rater_id(self, connection: HTTPConnection) -> int | None:
+        """Whose session cookie a request carries, or None. Reads the database."""
         credential = connection.cookies.get(self.rater_cookie, "")
-        return self.store.rater_of(credential) if credential else None
+        return self.store.rater_id_of(credential) if credential else None
+
+    def base_of(self, connection: HTTPConnection) -> str:
+        """The address that raters use: the public one, or the one of this request (whose Host was checked)."""
+        return self.site.base_url or f"{connection.url.scheme}://{connection.headers['host']}"
 
     def _cookie(self, role: str) -> str:
         tag = hmac.new(self.study.secret, f"cookie:{role}".encode(), hashlib.sha256).hexdigest()[:8]

@@ -100,12 +100,6 @@ export class Session {
     this.view.settle();
     this.view.say(`${this.view.count.textContent}. ${reply.questions[0].text}`);
     this.preloader.want(reply.preload ?? []);
-    try {
-      const pictures = this.view.pictures.map((picture) => picture.id);
-      await this.server.post("/api/shown", { presentation: reply.presentation, pictures });
-    } catch (error) {
-      return this.#refused(error);
-    }
     await new Promise((resolve) => setTimeout(resolve, reply.min_dwell_ms));
     if (drawn !== this.shownFor || this.stopped) return;
     this.busy = false;
@@ -143,7 +137,7 @@ export class Session {
   }
 
   async undo() {
-    if (this.busy || !this.item || this.item.role === "practice") return;
+    if (this.busy || !this.item) return;
     await this.#send("sending", () => this.server.post("/api/undo"), (reply) =>
       this.show(reply, reply.phase ? "" : "You are back at the last one. Your new answer replaces the old one."),
     );

@@ -75,7 +75,6 @@ export class View {
     this.pane.dataset.kind = item.kind;
     this.pane.dataset.sides = item.sides.length;
     this.#progress(item);
-    this.tools.undo.hidden = item.role === "practice";
     this.pictures = [];
     this.stage.replaceChildren(...item.sides.map((side) => this.#side(side)));
     this.waiting = element("p", { class: "waiting" }, "Loading the pictures…");
@@ -143,7 +142,7 @@ export class View {
           element(
             "p",
             {},
-            element("span", { class: "asked" }, ...questionText(question.text, this.item.caption)),
+            element("span", { class: "asked" }, ...questionText(this.#textOf(question.name), this.item.caption)),
             ` You answered “${question.given_label}”. `,
             question.correct ? "" : `Expected here: “${question.expected_label}”.`,
           ),
@@ -190,6 +189,10 @@ export class View {
     this.stage.style.setProperty("--columns", tiles.columns);
     this.stage.style.setProperty("--size", `${size}px`);
     this.stage.style.setProperty("--gap", `${GAP}px`);
+  }
+
+  #textOf(name) {
+    return this.item.questions.find((question) => question.name === name)?.text ?? "";
   }
 
   #progress(item) {

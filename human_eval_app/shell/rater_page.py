@@ -23,12 +23,12 @@ def show() -> None:
         if rater is None:
             _stranger(service)
             return
-        stage = service.store.stage(rater.id)
+        served = service.store.serve(rater.id)  # as the pane will: it alone knows whether there is one left
     except StoreUnavailable:
         _message("One moment", "The study cannot be reached right now. Your place is kept.")
         st.button("Try again", type="primary")
         return
-    if stage in {"practice", "rating"}:
+    if not isinstance(served, str):
         style("bare", "rating")
         show_pane(service.study.design)
         return
@@ -40,7 +40,7 @@ def show() -> None:
         "closed": _closed,
         "screened_out": _screened_out,
         "waiting": _waiting,
-    }[stage](service, rater)
+    }[served](service, rater)
 
 
 def _stranger(service: RatingService) -> None:
@@ -125,7 +125,7 @@ def _waiting(_service: RatingService, _rater: Rater) -> None:
     @st.fragment(run_every=_SECONDS_BETWEEN_LOOKS)
     def look_again() -> None:
         service, rater = current(), visitor.rater()
-        if rater is None or service.store.stage(rater.id) != "waiting":
+        if rater is None or service.store.serve(rater.id) != "waiting":
             st.rerun(scope="app")
 
     look_again()

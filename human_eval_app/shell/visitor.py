@@ -9,6 +9,10 @@ from human_eval_app.records import Rater
 from human_eval_app.serving import current
 
 
+ADMIN = "admin"
+"""How administrators are named in the log: they share one token."""
+
+
 def cookies() -> dict[str, str]:
     """The cookies the browser sent when it connected."""
     return st.context.cookies.to_dict()
@@ -25,4 +29,4 @@ def is_admin() -> bool:
     """Whether the visitor has logged in as an administrator and the log-in has not lapsed."""
     service = current()
     value = cookies().get(service.admin_cookie, "")
-    return is_admin_cookie(service, value, service.store.now().timestamp())
+    return is_admin_cookie(service, value, service.seconds())
