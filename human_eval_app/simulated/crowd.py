@@ -16,13 +16,13 @@ NO_EFFECT = 50.0
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """A population of raters. Standard deviations are in units of the judgement's own noise (see `latent`).
+    """A population of raters; standard deviations are in units of the judgement's own noise (see `latent`).
 
-    `effects` maps a model, or "model:question", to a percentage: in pairs its preference over a model with 50,
-    in alignment its mean score, both of an attentive rater and over all prompts, raters and sides. `lapse` is
-    the share of answers given at random, `fatigue` what 100 pages add to it. A share `careless` of the raters
-    lapses `careless_lapse` of the time and takes a quarter of the time. `seconds` is the median time for one
-    page, `seconds_spread` the standard deviation of its logarithm.
+    `effects` maps a model, or "model:question", to a percentage: in pairs its preference over a model with
+    50, in alignment its mean score, both of an attentive rater and over all prompts, raters and sides.
+    `lapse` is the share of answers given at random, `fatigue` what 100 pages add to it. A share `careless` of
+    the raters lapses `careless_lapse` of the time and takes a quarter of the time. `seconds` is the median
+    time for one page, `seconds_spread` the standard deviation of its logarithm.
     """
 
     effects: Mapping[str, float] = field(default_factory=dict)
@@ -46,7 +46,9 @@ class Crowd:
         _check(self, ("seconds",), 0.0, 3600.0)
         for name, percent in self.effects.items():
             if not 0.1 <= percent <= 99.9:
-                raise InputError(f"the effect of {name} must lie between 0.1 and 99.9 percent, not {percent:g}")
+                raise InputError(
+                    f"the effect of {name} must lie between 0.1 and 99.9 percent, not {percent:g}"
+                )
 
     @property
     def spread(self) -> float:
@@ -88,11 +90,15 @@ def read_effects(design: StudyDesign, texts: list[str]) -> dict[str, float]:
         try:
             percent = float(number)
         except ValueError:
-            raise InputError(f"--effect {text}: give PERCENT, MODEL=PERCENT or MODEL:QUESTION=PERCENT") from None
+            raise InputError(
+                f"--effect {text}: give PERCENT, MODEL=PERCENT or MODEL:QUESTION=PERCENT"
+            ) from None
         name = name or models[0]
         model, _, question = name.rpartition(":") if name not in models else (name, "", "")
         if (model or name) not in models:
-            raise InputError(f"--effect {text}: the study has no model {model or name}, but {', '.join(models)}")
+            raise InputError(
+                f"--effect {text}: the study has no model {model or name}, but {', '.join(models)}"
+            )
         if question and question not in questions:
             raise InputError(f"--effect {text}: the study asks {', '.join(questions)}, not {question}")
         found[name] = percent
@@ -103,4 +109,6 @@ def _check(crowd: Crowd, names: tuple[str, ...], low: float, high: float) -> Non
     for name in names:
         value = getattr(crowd, name)
         if not low <= value <= high:
-            raise InputError(f"{name} of simulated raters must lie between {low:g} and {high:g}, not {value:g}")
+            raise InputError(
+                f"{name} of simulated raters must lie between {low:g} and {high:g}, not {value:g}"
+            )

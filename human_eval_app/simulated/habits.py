@@ -1,4 +1,4 @@
-"""What raters do besides answering: going back, skipping, flagging, reloading, clicking twice, losing the line."""
+"""What raters do besides answering: go back, skip, flag, reload, click twice, lose the connection."""
 
 from __future__ import annotations
 

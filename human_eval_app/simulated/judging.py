@@ -78,5 +78,3 @@ class Judge:
             for model in models
             for question in self.design.questions
         }
-
-

@@ -35,7 +35,7 @@ def shift_for(percent: float, threshold: float, spread: float) -> float:
 
 
 def place(u: float, threshold: float) -> int:
-    """0 for the first choice, 1 for the middle one, 2 for the last; without a middle choice give threshold 0."""
+    """0 for the first choice, 1 for the middle one, 2 for the last; threshold 0 where there is no middle."""
     if u > threshold:
         return 0
     return 2 if u <= -threshold else 1

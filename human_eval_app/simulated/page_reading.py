@@ -1,4 +1,4 @@
-"""Which item of the design a page shows: a simulated rater who comes over HTTP is told no more than any other."""
+"""Which item of the design a page shows: over HTTP a simulated rater is told no more than any other."""
 
 from __future__ import annotations
 

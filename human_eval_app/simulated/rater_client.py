@@ -1,7 +1,7 @@
 """One rater's browser, as far as the server can tell: a cookie, the JSON interface and the pictures.
 
-Lost connections and a server that is down are waited out; what was sent is sent again unchanged, as the rating
-page does, which is safe because a rating is named by its presentation and revision.
+Lost connections and a server that is down are waited out; what was sent is sent again unchanged, as the
+rating page does, which is safe because a rating is named by its presentation and revision.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ class RaterClient:
             raise RefusedError(answer.status_code, "picture", url)
         return answer.content
 
-    def rate(self, page: Mapping[str, Any], answers: Mapping[str, str], shown_ms: int, client_ms: int) -> Json:
+    def rate(
+        self, page: Mapping[str, Any], answers: Mapping[str, str], shown_ms: int, client_ms: int
+    ) -> Json:
         """Sends answers. Raises RefusedError."""
         return self._json(
             "POST",

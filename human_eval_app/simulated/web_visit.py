@@ -74,7 +74,7 @@ class WebRater:
         """
         if token is not None:
             self._client.enter(token)
-        page = self._client.item()
+        page: Mapping[str, Any] = self._client.item()
         while self._keep_going():
             if "presentation" in page:
                 page = self._on_page(page)
@@ -165,6 +165,7 @@ class WebRater:
         time.sleep(max(0.0, shown + target - time.monotonic()))
 
     def _does(self, deed: str, number: int) -> bool:
-        does = uniform(self._judge.crowd.seed, deed, self._judge.rater, number) < getattr(self._habits, deed)
+        share: float = getattr(self._habits, deed)
+        does = uniform(self._judge.crowd.seed, deed, self._judge.rater, number) < share
         self._visit.deeds[deed] += does
         return does

@@ -10,7 +10,9 @@ from human_eval_app.simulated.latent import mean_value, place, shift_for
 
 @given(st.floats(0.1, 99.9), st.floats(0, 3), st.floats(1, 4))
 def test_the_shift_of_an_effect_gives_the_effect(percent: float, threshold: float, spread: float) -> None:
-    assert mean_value(shift_for(percent, threshold, spread), threshold, spread) == pytest.approx(percent, abs=1e-6)
+    assert mean_value(shift_for(percent, threshold, spread), threshold, spread) == pytest.approx(
+        percent, abs=1e-6
+    )
 
 
 @given(st.floats(0.1, 99.9), st.floats(0, 3), st.floats(1, 4))
