@@ -61,7 +61,7 @@ class RaterClient:
         page = self._send("GET", f"/enter/{token}")
         if page.status_code != 200:
             raise RefusedError(page.status_code, "token", page.text[:200])
-        begun = self._send("POST", f"/enter/{token}")
+        begun = self._send("POST", f"/enter/{token}", {})
         if begun.status_code not in (302, 303):
             raise RefusedError(begun.status_code, "token", begun.text[:200])
 
@@ -84,6 +84,11 @@ class RaterClient:
             raise RefusedError(answer.status_code, "picture", url)
         return answer.content
 
+    def shown(self, page: Mapping[str, Any]) -> Json:
+        """Says that all of a page's pictures are on the screen."""
+        pictures = [picture["id"] for side in page["sides"] for picture in side["pictures"]]
+        return self.post("shown", {"presentation": page["presentation"], "pictures": pictures})
+
     def rate(
         self, page: Mapping[str, Any], answers: Mapping[str, str], shown_ms: int, client_ms: int
     ) -> Json:
@@ -101,7 +106,7 @@ class RaterClient:
         )
 
     def post(self, name: str, body: Mapping[str, Any] | None = None) -> Json:
-        """Any other POST of the interface: "break", "undo", "skip", "flag", "continue", "shown"."""
+        """Any other POST of the interface: "practised", "break", "undo", "skip", "flag", "continue"."""
         return self._json("POST", f"/api/{name}", body or {})
 
     def close(self) -> None:

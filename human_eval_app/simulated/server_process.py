@@ -76,7 +76,7 @@ class ServerProcess:
     def answers(self) -> bool:
         """Whether the server answers now."""
         try:
-            return httpx.get(f"{self.base}/healthz", timeout=2.0, trust_env=False).status_code == 200
+            return httpx.get(f"{self.base}/robots.txt", timeout=2.0, trust_env=False).status_code == 200
         except httpx.TransportError:
             return False
 

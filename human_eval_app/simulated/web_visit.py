@@ -92,11 +92,12 @@ class WebRater:
         elif phase == "waiting":  # every item left is with another rater now
             time.sleep(WAITING_SECONDS)
         else:
-            self._client.post("break")
+            self._client.post({"practice_done": "practised", "break": "break"}[phase])
         return self._client.item()
 
     def _on_page(self, page: Mapping[str, Any]) -> Mapping[str, Any]:
         self._look(page)
+        self._client.shown(page)
         shown = time.monotonic()
         number = self._page_number
         if self._does("reload", number):
