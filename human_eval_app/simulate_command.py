@@ -1,4 +1,4 @@
-"""`drawbench study simulate`: simulated raters fill a study, for demonstrations, rehearsals and power analysis."""
+"""`drawbench study simulate`: simulated raters fill a study, to demonstrate, rehearse or plan one."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def simulate(
         list[str] | None,
         typer.Option(
             metavar="[MODEL[:QUESTION]=]PERCENT",
-            help="In pairs a model's preference over an average one, in alignment its mean score; repeatable. "
-            "Without a name: the study's first model. 50 where not given.",
+            help="In pairs a model's preference over an average one, in alignment its mean score; "
+            "repeatable. Without a name: the study's first model. 50 where not given.",
         ),
     ] = None,
     prompt_sd: Annotated[float, typer.Option(help="How much prompts differ, in units of the noise.")] = 0.8,
