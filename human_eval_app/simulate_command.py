@@ -91,13 +91,19 @@ def _in_store(
 ) -> dict[str, int]:
     from datetime import UTC, datetime, timedelta
 
-    from human_eval_app.simulated.store_crowd import SimulatedClock, rate_in_store, seconds_needed
+    from human_eval_app.simulated.store_crowd import (
+        SimulatedClock,
+        do_not_wait_for_the_disk,
+        rate_in_store,
+        seconds_needed,
+    )
     from human_eval_app.store import open_store
 
     clock = SimulatedClock(datetime.now(UTC))
     store = open_store(study.database_url, create=True, clock=clock)
     try:
         first = _first_rater(store, study)
+        do_not_wait_for_the_disk(store)
         pages = _pages(study)
         # The last answer should not lie in the future.
         numbers = range(first, first + raters)

@@ -84,11 +84,6 @@ class RaterClient:
             raise RefusedError(answer.status_code, "picture", url)
         return answer.content
 
-    def shown(self, page: Mapping[str, Any]) -> Json:
-        """Says that all of a page's pictures are on the screen."""
-        pictures = [picture["id"] for side in page["sides"] for picture in side["pictures"]]
-        return self.post("shown", {"presentation": page["presentation"], "pictures": pictures})
-
     def rate(
         self, page: Mapping[str, Any], answers: Mapping[str, str], shown_ms: int, client_ms: int
     ) -> Json:

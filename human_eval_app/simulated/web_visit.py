@@ -97,7 +97,6 @@ class WebRater:
 
     def _on_page(self, page: Mapping[str, Any]) -> Mapping[str, Any]:
         self._look(page)
-        self._client.shown(page)
         shown = time.monotonic()
         number = self._page_number
         if self._does("reload", number):
