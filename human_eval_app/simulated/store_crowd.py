@@ -35,7 +35,7 @@ class SimulatedClock:
 
 
 def do_not_wait_for_the_disk(store: RatingStore) -> None:
-    """Lets a SQLite store commit without flushing: simulated ratings can be made again, and it is much faster.
+    """Lets a SQLite store commit without flushing: what is simulated can be made again.
 
     A power cut may then damage the database; a crash of the program does not.
     """
