@@ -17,7 +17,7 @@ import httpx2 as httpx
 
 from drawbench.errors import InputError
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 STOP_SECONDS = 20.0
 
 
