@@ -138,7 +138,7 @@ class RaterClient:
                 if time.monotonic() + wait > until:
                     raise UnreachableError(f"{method} {path}: {error or type(error).__name__}") from error
             else:
-                if answer.status_code < 500:
+                if answer.status_code < 500 and answer.status_code != 429:
                     return answer
                 if time.monotonic() + wait > until:
                     raise UnreachableError(f"{method} {path}: status {answer.status_code}")

@@ -69,8 +69,9 @@ class WebRater:
     def go_through(self, token: str | None = None) -> Visit:
         """Rates until the study lets the rater go; enters with `token` first where one is given.
 
-        Raises RefusedError where the server refuses what an honest rater does, UnreachableError where it is
-        gone, AssertionError where a picture's bytes are not the registered ones.
+        Raises RefusedError where the server does not let the rater in, UnreachableError where it is gone,
+        AssertionError where a picture's bytes are not the registered ones. A refused answer is counted in
+        `Visit.deeds`, and the rater goes on where the server says.
         """
         if token is not None:
             self._client.enter(token)
@@ -111,21 +112,23 @@ class WebRater:
             )
         self._page_number += 1
         if page["role"] != "practice" and self._does("skip", number):
-            body = {"presentation": page["presentation"], "reason": "simulated"}
-            return self._next(self._client.post("skip", body))
+            return self._skipped(page)
         known = self._reader.read(page)
         answers = self._judge.answers(known.item, known.swapped, number)
         self._wait(page, shown, number)
         shown_ms = round((time.monotonic() - shown) * 1000)
         sent = time.monotonic()
-        reply = self._client.rate(page, answers, shown_ms, shown_ms)
+        try:
+            reply = self._client.rate(page, answers, shown_ms, shown_ms)
+        except RefusedError as refused:
+            return self._refused("rate", refused)
         done = Acknowledged(str(page["presentation"]), int(page["revision"]), answers)
         self._visit.acknowledged.append(done)
         self._on_acknowledged(done)
         if self._does("twice", number):
             again = self._client.rate(page, answers, shown_ms, shown_ms)
             assert again["duplicate"], "the same answer was kept twice"
-        following = self._next(reply)
+        following: Mapping[str, Any] = reply["next"]
         if "presentation" in following:
             self._look(following)
             self._visit.rate_seconds.append(time.monotonic() - sent)
@@ -135,14 +138,20 @@ class WebRater:
 
     def _undone(self, page: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
-            return self._next(self._client.post("undo", {"presentation": page.get("presentation", "")}))
+            return self._client.post("undo", {"presentation": page.get("presentation", "")})
         except RefusedError as refused:
-            self._visit.deeds[f"undo refused: {refused.reason}"] += 1
-            return page
+            return self._refused("undo", refused)
 
-    def _next(self, reply: Mapping[str, Any]) -> Mapping[str, Any]:
-        following: Mapping[str, Any] = reply["next"] if "next" in reply else self._client.item()
-        return following
+    def _skipped(self, page: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            return self._client.post("skip", {"presentation": page["presentation"], "reason": "simulated"})
+        except RefusedError as refused:
+            return self._refused("skip", refused)
+
+    def _refused(self, deed: str, refused: RefusedError) -> Mapping[str, Any]:
+        """As the rating page does: the server says where this rater is."""
+        self._visit.deeds[f"{deed} refused: {refused.reason}"] += 1
+        return self._client.item()
 
     def _look(self, page: Mapping[str, Any]) -> None:
         """Fetches the page's pictures and those of the next one, each once, as a browser's cache would."""

@@ -17,7 +17,7 @@ REQUIRE = "DRAWBENCH_REQUIRE_BROWSER"
 
 
 def chromium() -> str:
-    """Path of the system's Chromium; skips the test where there is none (fails with DRAWBENCH_REQUIRE_BROWSER=1)."""
+    """Path of the system's Chromium; without one, skips, or fails with DRAWBENCH_REQUIRE_BROWSER=1."""
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
     if path is None:
         reason = f"no browser: none of {', '.join(NAMES)} is on the PATH"

@@ -7,6 +7,7 @@ from typing import Literal
 
 from playwright.sync_api import CDPSession, Locator, Page
 
+Choose = Callable[[int], str]
 Place = Literal["consent", "rate", "feedback", "practice_done", "break", "finished", "message", "nowhere"]
 PATIENCE_MS = 60_000
 
@@ -29,6 +30,15 @@ WHERE = """
   if (title.includes("Thank you")) return "finished";
   return title && !shown('[data-testid="stSpinner"]') ? "message" : "nowhere";
 }
+"""
+
+GONE_ON = f"""
+(before) => {{
+  const place = ({WHERE})();
+  if (place !== "rate") return place !== "nowhere";
+  const host = [...document.querySelectorAll("*")].find((e) => e.shadowRoot?.querySelector("main.pane"));
+  return host.shadowRoot.querySelector(".count").textContent !== before;
+}}
 """
 
 
@@ -83,16 +93,12 @@ class RatingPage:
             else:
                 self.go_on(place)
 
-    def finish(
-        self, choose: Callable[[int], str] | None = None, on_place: Callable[[Place], None] | None = None
-    ) -> None:
+    def finish(self, choose: Choose | None = None, on_place: Callable[[Place], None] | None = None) -> None:
         """Goes through everything up to the last page."""
         while (place := self.step(choose, on_place)) != "finished":
             assert place != "message", self.page.locator("h1").first.text_content()
 
-    def step(
-        self, choose: Callable[[int], str] | None = None, on_place: Callable[[Place], None] | None = None
-    ) -> Place:
+    def step(self, choose: Choose | None = None, on_place: Callable[[Place], None] | None = None) -> Place:
         """Does what the page asks for; says which page it was."""
         place = self.wait_until()
         if on_place is not None:
@@ -105,7 +111,7 @@ class RatingPage:
             self.go_on(place)
         return place
 
-    def answer(self, choose: Callable[[int], str] | None = None) -> None:
+    def answer(self, choose: Choose | None = None) -> None:
         """Answers every question of the page by clicking; `choose` gives a choice for a question's place."""
         for number in range(self.questions.count()):
             buttons = self.questions.nth(number).locator("button.choice")
@@ -115,13 +121,8 @@ class RatingPage:
                 self.questions.nth(number).locator(f'button.choice[value="{choose(number)}"]').click()
 
     def wait_for_next(self, before: str) -> None:
-        """Waits until the counter no longer says `before` and the page can be answered, or something else is up."""
-        script = (
-            f"(before) => {{ const place = ({WHERE})(); if (place === 'nowhere') return false;"
-            " const host = [...document.querySelectorAll('*')].find((e) => e.shadowRoot?.querySelector('main.pane'));"
-            " return place !== 'rate' || host.shadowRoot.querySelector('.count').textContent !== before; }"
-        )
-        self.page.wait_for_function(script, arg=before, polling=50)
+        """Waits until the counter says other than `before` and the page can be answered, or it is over."""
+        self.page.wait_for_function(GONE_ON, arg=before, polling=50)
 
     @property
     def questions(self) -> Locator:

@@ -1,4 +1,4 @@
-"""Held keys, double clicks, reloads, two tabs, lost networks and restarts lose, double or invent no rating."""
+"""Held keys, double clicks, reloads, two tabs, lost networks, restarts: no rating lost, doubled, invented."""
 
 from __future__ import annotations
 

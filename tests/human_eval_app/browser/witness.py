@@ -1,7 +1,7 @@
-"""Watches browsers from outside the app's own code: which pictures stood on the screen, what was sent, what came.
+"""Watches browsers from outside the app's code: what stood on the screen, what was sent, what came.
 
-A script in each page looks at every frame for pictures of the pane that are loaded, of some size and not hidden,
-and reports the first moment of each. The rest is read from the network.
+A script in each page looks at every frame for pictures of the pane that are loaded, of some size and not
+hidden, and reports the first moment of each. The rest is read from the network.
 """
 
 from __future__ import annotations
