@@ -33,7 +33,9 @@ def check_ratings(folder: Path, witnesses: Iterable[Witness]) -> int:
     study = Study.open(folder)
     store = open_store(study.database_url)
     with store.database.reading() as connection:
-        rows = connection.execute(select(rating, presentation.c.item_id).select_from(rating.join(presentation))).all()
+        rows = connection.execute(
+            select(rating, presentation.c.item_id).select_from(rating.join(presentation))
+        ).all()
         delivered = {
             (row.presentation_id, row.picture_id): row.delivered_at
             for row in connection.execute(select(picture_view))

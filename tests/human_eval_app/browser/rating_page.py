@@ -20,7 +20,8 @@ WHERE = """
   const host = [...document.querySelectorAll("*")].find((e) => e.shadowRoot?.querySelector("main.pane"));
   const pane = host?.shadowRoot.querySelector("main.pane");
   if (pane && host.checkVisibility()) {
-    if (pane.querySelector(".feedback button")) return "feedback";
+    const feedback = pane.querySelector(".feedback button");
+    if (feedback) return feedback.ariaDisabled === "true" ? "nowhere" : "feedback";
     return pane.dataset.state === "ready" ? "rate" : "nowhere";
   }
   if (shown(".st-key-begin button")) return "consent";
@@ -82,6 +83,7 @@ class RatingPage:
             "break": ".st-key-go_on button",
         }[place]
         self.page.locator(button).click()
+        self.page.wait_for_function(f"() => ({WHERE})() !== {place!r}", polling=50)
 
     def to_rating(self) -> None:
         """Goes on until the first page that counts can be answered."""
