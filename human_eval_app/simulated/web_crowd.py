@@ -25,12 +25,14 @@ def rate_over_http(
     at_once: int = 20,
     patience: float = 60.0,
     on_acknowledged: Callable[[Acknowledged], None] = lambda done: None,
+    stop: threading.Event | None = None,
 ) -> list[Visit]:
     """Sends one rater per invite token through the study at `base`; returns what came of each visit.
 
     The first error of a rater stops all of them and is raised. `on_acknowledged` is called from many threads.
+    Once `stop` is set, each rater leaves after the page they are at.
     """
-    stop = threading.Event()
+    stop = stop or threading.Event()
 
     def visit(place: int) -> Visit:
         rater = first_rater + place
