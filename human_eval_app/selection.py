@@ -101,7 +101,8 @@ def shuffled_by_id(seed: int, names: Sequence[str]) -> list[int]:
 
 
 def _content(text: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(text.lower())) - _SMALL_WORDS
+    words = frozenset(_WORD.findall(text.lower())) - _SMALL_WORDS
+    return frozenset(word.removesuffix("s") for word in words)
 
 
 def _rank(seed: int, *parts: str) -> bytes:
