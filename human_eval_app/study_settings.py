@@ -106,7 +106,7 @@ def settings_for(
     _check(kind, final)
     before, after = asdict(settings), asdict(final)
     departures = tuple(
-        f"Departs from {preset}: {name} is {after[name]}, not {before[name]}."
+        f"Departs from {preset}: {name} is {_said(name, after[name])}, not {_said(name, before[name])}."
         for name in before
         if preset is not None and before[name] != after[name]
     )
@@ -131,6 +131,12 @@ def raters_needed(design: StudyDesign) -> dict[str, int]:
         pages = min(design.items_per_rater or items, items)
         needed[cell] = max(design.quota, math.ceil(items * design.quota / pages))
     return needed
+
+
+def _said(name: str, value: object) -> str:
+    if value is None:
+        return "as many as a rater meets"
+    return "all" if name in ("prompts", "items_per_rater") and value == 0 else str(value)
 
 
 def _check(kind: Kind, settings: StudySettings) -> None:
