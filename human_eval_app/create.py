@@ -13,6 +13,7 @@ from drawbench.types import Prompt
 from harness.progress import NoProgress, Progress
 from human_eval_app.controls import DEGRADED, Material, make_trials
 from human_eval_app.design import Arm, Item, LeftOut, ModelSource, StudyDesign
+from human_eval_app.design_checks import check_completion_url, check_name
 from human_eval_app.framing import Frame, Resampling, choose_frame
 from human_eval_app.item_plan import (
     ItemPlan,
@@ -94,6 +95,9 @@ def plan_study(options: CreateOptions) -> StudyPlan:
     Reads pictures' headers only. Raises InputError where the runs do not make a study.
     """
     settings_for(options.kind, options.preset, options.settings)  # what can be told without reading runs
+    check_completion_url(options.completion_url)
+    if options.name is not None:
+        check_name(options.name)
     loaded = load_models(options.models, bench=options.bench, unfinished=options.unfinished)
     reference, notices = _reference(options, loaded)
     return plan_from(options, replace(loaded, notices=(*loaded.notices, *notices)), reference)
@@ -125,7 +129,7 @@ def plan_from(options: CreateOptions, loaded: Models, reference: PictureSource |
         wanted,
     )
     items = (*planned.items, *trials.items)
-    made = Counter(item.role for item in trials.items)
+    made: Mapping[str, int] = Counter(item.role for item in trials.items)
     short = [
         f"Only {made[role]} of {number} {what} could be made from these prompts."
         for role, number, what in (
@@ -166,7 +170,8 @@ def create_study(
     `secret`: 32 bytes that ids are made with, random ones by default. Raises InputError where the folder
     exists, cannot be written, or a picture cannot be read.
     """
-    check_tells_no_model(_texts(plan), (model.name for model in plan.models if model.source != "reference"))
+    texts = _texts(plan)
+    check_tells_no_model(texts, (model.name for model in plan.models if model.source != "reference"))
     with building(folder, secret, database_url) as place:
         slots = plan.slots
         with (progress or NoProgress()).stage("registering pictures", len(slots)) as advance:
@@ -198,7 +203,9 @@ def create_study(
             left_out=plan.left_out,
             shown_with_fewer=plan.fewer,
             notices=plan.notices,
-            **{key: text for key, text in _texts(plan).items() if key != "name"},
+            title=texts["title"],
+            instructions=texts["instructions"],
+            consent=texts["consent"],
         )
         short_kind = plan.options.kind.replace("_", "-")
         name = plan.options.name or f"{short_kind}-{design.content_digest[:8]}"
