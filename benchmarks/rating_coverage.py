@@ -108,7 +108,16 @@ def study(case: Case, draws: int, resamples: int = 1000, seed: int = 0) -> Found
         alarms += ends.p < 0.05
     reported, bootstrap, wilson_t, naive = (hits / draws).tolist()
     return Found(
-        case, draws, truth, reported, bootstrap, wilson_t, naive, lengths / draws, used / draws, alarms / draws
+        case,
+        draws,
+        truth,
+        reported,
+        bootstrap,
+        wilson_t,
+        naive,
+        lengths / draws,
+        used / draws,
+        alarms / draws,
     )
 
 

@@ -44,7 +44,9 @@ def contrast_estimate(
     method = f"two-way t over {prompts} prompts x {raters} raters"
     if np.isnan(noise):
         bound = by_prompt if by_prompt.variance >= by_rater.variance else by_rater
-        return TEstimate(value, bound.variance**0.5, bound.degrees, f"{method}, the greater of both variances")
+        return TEstimate(
+            value, bound.variance**0.5, bound.degrees, f"{method}, the greater of both variances"
+        )
     with_prompts, with_raters = by_prompt.variance > noise, by_rater.variance > noise
     variance = noise
     variance += with_prompts * (by_prompt.variance - noise) + with_raters * (by_rater.variance - noise)

@@ -181,9 +181,7 @@ def _accuracy(paired: Paired, drawn: np.ndarray) -> Numbers:
             return np.asarray(weights @ alike / (weights @ (ratings != 0)))
         concordant, told_apart = paired.concordance
         alike = told_apart * (1 + concordant) / 2
-        return np.asarray(
-            ((weights @ alike) * weights).sum(1) / ((weights @ told_apart) * weights).sum(1)
-        )
+        return np.asarray(((weights @ alike) * weights).sum(1) / ((weights @ told_apart) * weights).sum(1))
 
 
 def _times(drawn: np.ndarray, n: int) -> Numbers:

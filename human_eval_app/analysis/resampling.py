@@ -30,7 +30,9 @@ class Replicates:
         return np.asarray((means[:, category, arm] @ columns) @ contrast.coefficients[category, arm])
 
 
-def two_way_replicates(layout: Layout, values: Numbers, *, resamples: int = 2000, seed: int = 0) -> Replicates:
+def two_way_replicates(
+    layout: Layout, values: Numbers, *, resamples: int = 2000, seed: int = 0
+) -> Replicates:
     """Resamples of values (n, columns). Equal arguments give equal results."""
     rng = np.random.default_rng(seed)
     columns = values.shape[1]

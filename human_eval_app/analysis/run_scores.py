@@ -19,7 +19,9 @@ def run_scores(runs: Sequence[Path], design: StudyDesign) -> list[RunScores]:
     A run is known by its hash. Raises InputError where a folder is no run, has no scores per picture, or is
     none of the study's runs.
     """
-    named = {source.identity.get("run_hash"): source.name for source in design.models if source.source == "run"}
+    named = {
+        source.identity.get("run_hash"): source.name for source in design.models if source.source == "run"
+    }
     found = []
     for folder in runs:
         run = RunView.load(folder)
@@ -28,7 +30,9 @@ def run_scores(runs: Sequence[Path], design: StudyDesign) -> list[RunScores]:
             known = ", ".join(sorted(named.values())) or "none at all"
             raise InputError(f"{folder} is no run that the study was made from (it has runs of {known})")
         if not run.per_sample:
-            raise InputError(f"{folder} has no scores of single pictures; score the run with a metric that has them")
+            raise InputError(
+                f"{folder} has no scores of single pictures; score the run with a metric that has them"
+            )
         by_prompt: dict[str, dict[str, list[float]]] = {}
         for (prompt_id, _), values in run.per_sample.items():
             for metric, value in values.items():
