@@ -57,7 +57,9 @@ def _widths(panel: Axes, made: Plan) -> None:
 def _power(panel: Axes, made: Plan) -> None:
     reach = 2 * made.detectable
     effects = np.linspace(0, reach, 120)
-    panel.plot(effects, [power_of(e, made.error, made.degrees) for e in effects], color="black", linewidth=1.4)
+    panel.plot(
+        effects, [power_of(e, made.error, made.degrees) for e in effects], color="black", linewidth=1.4
+    )
     panel.axhline(0.8, color="0.45", linewidth=0.8, linestyle=(0, (4, 3)))
     panel.annotate("80%", (reach, 0.8), xytext=(0, 2), textcoords="offset points", ha="right", color="0.3")
     if abs(made.effect) <= reach:

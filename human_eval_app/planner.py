@@ -138,7 +138,9 @@ def plan(
     whole, degrees = error(other, prompts, everyone)
     at_null, null_degrees = error(null, prompts, everyone)
     part, part_degrees = error(null, max(2, round(prompts / categories)), raters)
-    effect_of_design = 1 + (ratings_per_prompt - 1) * null.prompt_icc + (per_rater / arms - 1) * null.rater_icc
+    effect_of_design = (
+        1 + (ratings_per_prompt - 1) * null.prompt_icc + (per_rater / arms - 1) * null.rater_icc
+    )
     pages = ratings * (1 + given.controls)
     hours = (pages * given.seconds + everyone * given.fixed_seconds) / 3600
     return Plan(

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 WIN, TIE, LOSS = "0.25", "0.72", "1.0"
 SHADES = ((WIN, "", "white"), (TIE, "", "black"), (LOSS, "////", "black"))
 SHARES = {"pair": ("wins", "ties", "losses"), "score": ("yes", "somewhat", "no")}
-OVERALL = {"macro": "All categories", "pooled": "All ratings"}
+OVERALL = {"macro": "Mean of categories", "pooled": "All ratings"}
+ALONE = {"macro": "All prompts", "pooled": "All ratings"}
 AXIS_WORDS = {
     "preference": "preference rate, %",
     "net": "net preference, percentage points",
@@ -57,7 +58,10 @@ def figures(analysis: Analysis) -> dict[str, Figure]:
 
 
 def shares_figure(rows: Sequence[Row], question: str, model_a: str, model_b: str) -> Figure:
-    """Stacked bars of the three answers, a bar a category, with the intervals of the first and last share."""
+    """Stacked bars of the three answers, a bar a category.
+
+    The line below a bar is the interval of its first share, the one above that of its last.
+    """
     places = list(dict.fromkeys((row.scope, row.category) for row in rows))
     by_place = {(row.scope, row.category, row.quantity): row for row in rows}
     names = SHARES["pair"] if model_b else SHARES["score"]
@@ -72,7 +76,7 @@ def shares_figure(rows: Sequence[Row], question: str, model_a: str, model_b: str
             for name, (shade, hatch, ink) in zip(names, SHADES, strict=True):
                 value = by_place[scope, category, name].value
                 panel.barh(
-                    place, value, 0.66, start, facecolor=shade, edgecolor="black", hatch=hatch, linewidth=0.7
+                    place, value, 0.56, start, facecolor=shade, edgecolor="black", hatch=hatch, linewidth=0.7
                 )
                 if value >= 9:
                     box = {"facecolor": shade, "edgecolor": "none", "pad": 0.8} if hatch else None
@@ -82,13 +86,15 @@ def shares_figure(rows: Sequence[Row], question: str, model_a: str, model_b: str
                     )  # fmt: skip
                 start += value
             first, last = by_place[scope, category, names[0]], by_place[scope, category, names[2]]
-            _whisker(panel, first.low, first.high, place + 0.42)
-            _whisker(panel, 100 - last.high, 100 - last.low, place + 0.42)
+            _whisker(panel, first.low, first.high, place + 0.39)
+            _whisker(panel, 100 - last.high, 100 - last.low, place - 0.39)
         _category_axis(panel, places, by_place, names[0])
         panel.set_xlim(0, 100)
         panel.axvline(50, color="black", linewidth=0.6, linestyle=(0, (2, 2)))
-        panel.set_xlabel("% of answers; lines: 95% intervals of the first and the last share")
-        handles = [_patch(shade, hatch, label) for (shade, hatch, _), label in zip(SHADES, labels, strict=True)]
+        panel.set_xlabel("% of answers (lines: 95% intervals)")
+        handles = [
+            _patch(shade, hatch, label) for (shade, hatch, _), label in zip(SHADES, labels, strict=True)
+        ]
         figure.legend(handles=handles, loc="outside upper left", ncols=3, frameon=False, fontsize=7.5,
                       handlelength=1.3, columnspacing=1.2, title=f"Question: {question}",
                       alignment="left", title_fontsize=8.5)  # fmt: skip
@@ -111,7 +117,9 @@ def forest_figure(rows: Sequence[Row], quantity: str) -> Figure:
                 _interval(panel, row.value, row.low, row.high, place, marker="D" if wide else "o")
             panel.axvline(rows[0].null, color="black", linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
             keys = [(row.scope, row.category) for row in part]
-            _category_axis(panel, keys, {(*key, quantity): r for key, r in zip(keys, part, strict=True)}, quantity)
+            _category_axis(
+                panel, keys, {(*key, quantity): r for key, r in zip(keys, part, strict=True)}, quantity
+            )
             panel.set_xlim(axis.start, axis.stop)
             panel.set_xticks(axis.ticks, [axis.label(tick) for tick in axis.ticks])
             panel.grid(visible=True, axis="x", color="0.9", linewidth=0.6)
@@ -154,7 +162,7 @@ def agreement_figure(analysis: Analysis) -> Figure:
 
 def controls_figure(raters: Sequence[RaterHabits], gate: float) -> Figure:
     """Every rater's control accuracy with Wilson's interval, worst first; who does not count is hollow."""
-    seen = sorted((h for h in raters if h.control_seen), key=lambda h: (h.control_share, h.rater))
+    seen = sorted((h for h in raters if h.control_seen), key=lambda h: h.control_share)
 
     def draw(figure: Figure) -> None:
         panel = figure.subplots()
@@ -168,7 +176,7 @@ def controls_figure(raters: Sequence[RaterHabits], gate: float) -> Figure:
             panel.axhline(gate, color="black", linewidth=0.8, linestyle=(0, (4, 3)))
             panel.annotate(f"gate {gate:.0%}", (len(seen) - 0.4, gate), xytext=(0, 2),
                            textcoords="offset points", ha="right", fontsize=7)  # fmt: skip
-        panel.set_ylim(0, 1.03)
+        panel.set_ylim(0, 1.04)
         panel.set_xlim(-0.6, len(seen) - 0.4)
         if len(seen) <= 30:
             panel.set_xticks(range(len(seen)), [habit.rater for habit in seen], fontsize=6.5)
@@ -210,7 +218,8 @@ def metrics_figure(paired: Sequence[Paired], metrics: Sequence[MetricAgreement])
                           linewidths=0.6)  # fmt: skip
             panel.axhline(0, color="0.6", linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
             panel.set_title(
-                f"{found.question}: ρ = {found.spearman:.2f} [{found.spearman_low:.2f}, {found.spearman_high:.2f}]",
+                f"{found.question}: ρ = {found.spearman:.2f} "
+                f"[{found.spearman_low:.2f}, {found.spearman_high:.2f}]",
                 loc="left", fontsize=7,
             )  # fmt: skip
             panel.set_xlabel(f"{found.metric}, {found.compared}", fontsize=7)
@@ -236,9 +245,10 @@ def _category_axis(
     quantity: str,
 ) -> None:
     names = []
+    overall = OVERALL if any(scope == "category" for scope, _ in places) else ALONE
     for scope, category in places:
         row = rows[scope, category, quantity]
-        names.append(f"{category if scope == 'category' else OVERALL[scope]} ({row.prompts})")
+        names.append(f"{category if scope == 'category' else overall[scope]} ({row.prompts})")
     panel.set_yticks(range(len(places)), names)
     panel.set_ylim(len(places) - 0.35, -0.65)
     first_overall = next((n for n, (scope, _) in enumerate(places) if scope != "category"), 0)

@@ -84,7 +84,7 @@ def raw_agreement(counts: Numbers) -> float:
 def bootstrap_alphas(
     codes: Labels, item: Labels, rater: Labels, *, resamples: int = 2000, seed: int = 0
 ) -> Numbers:
-    """(resamples,) alphas with items and raters drawn anew; NaN where a resample has no disagreement to expect.
+    """(resamples,) alphas with items and raters drawn anew; NaN where all drawn answers are the same.
 
     `codes` (n,) are 0..2 in the answers' order. Two copies of one rater are not compared with each other.
     """

@@ -73,8 +73,14 @@ class Analysis:
 
     def to_dict(self) -> dict[str, Any]:
         """The content of analysis.json; what is not a number is null."""
-        shown = [field.name for field in fields(self) if field.name != "paired"]
-        return {"schema": SCHEMA, **{name: _plain(getattr(self, name)) for name in shown}}
+        apart = ("rows", "sensitivity", "paired")
+        shown = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name not in apart}
+        return {
+            "schema": SCHEMA,
+            **shown,
+            "estimates": _plain(self.rows),
+            "sensitivity": [{"counted": v.counted, **_plain(v.row)} for v in self.sensitivity],
+        }
 
     def to_json(self) -> str:
         """analysis.json as text."""
@@ -190,7 +196,7 @@ def _notes(answers: Answers, design: StudyDesign, rows: Sequence[Row], gate: flo
             yield SMALL.format(what=f"{what} ({number})", few=FEW)
     small = sorted({row.category for row in rows if row.scope == "category" and row.prompts < FEW})
     if small:
-        yield f"categories with fewer than {FEW} prompts, which can show large differences only: {', '.join(small)}"
+        yield f"categories with fewer than {FEW} prompts show large differences only: {', '.join(small)}"
     planned = [item for item in design.items if item.role == "rating"]
     each = table[~table.duplicated(["item", "rater"])].groupby("item").size()
     short = sum(1 for item in planned if each.get(item.id, 0) < design.quota)
@@ -208,9 +214,8 @@ def _in_words(answers: Answers) -> str:
 
 def _lines(analysis: Analysis) -> Iterator[str]:
     totals = analysis.totals
-    yield (
-        f"{analysis.name}: {totals['ratings']} ratings of {totals['prompts']} prompts by {totals['raters']} raters"
-    )
+    counted = f"{totals['ratings']} ratings of {totals['prompts']} prompts by {totals['raters']} raters"
+    yield f"{analysis.name}: {counted}"
     for words, number in analysis.counts.items():
         if words not in ("all", "used"):
             yield f"  not counted: {number} ({words})"
