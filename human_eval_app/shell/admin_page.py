@@ -32,9 +32,11 @@ def show() -> None:
         return
     try:
         _header(service)
-        for tab, (name, show_tab) in zip(st.tabs(list(_TABS)), _TABS.items(), strict=True):
-            with tab, st.container(key=f"tab_{name.split()[0].lower()}"):
-                show_tab(service)
+        tabs = st.tabs(list(_TABS), key="tab", on_change="rerun")  # what is not looked at is not counted
+        for tab, show_tab in zip(tabs, _TABS.values(), strict=True):
+            if tab.open:
+                with tab:
+                    show_tab(service)
     except StoreUnavailable as error:
         st.error(f"The database cannot be used: {error}")
     except InputError as error:
