@@ -87,7 +87,8 @@ export class Session {
     this.view.remark(remark);
     if (reply.phase) {
       this.item = null;
-      this.view.lock("sending");
+      this.busy = true;
+      this.view.rest();
       this.onPhase(reply.phase);
       return;
     }

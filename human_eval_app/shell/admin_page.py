@@ -9,7 +9,14 @@ import streamlit as st
 from drawbench.errors import InputError
 from human_eval_app.records import StoreUnavailable
 from human_eval_app.serving import RatingService, current
-from human_eval_app.shell import admin_invites, admin_log, admin_progress, admin_raters, admin_results, visitor
+from human_eval_app.shell import (
+    admin_invites,
+    admin_log,
+    admin_progress,
+    admin_raters,
+    admin_results,
+    visitor,
+)
 from human_eval_app.shell.style import style
 
 _TABS = {

@@ -60,7 +60,12 @@ def _consent(service: RatingService, rater: Rater) -> None:
     _prose(design.consent)
     agreed = st.checkbox("I have read this and agree to take part.", key="agree")
     st.button(
-        "Begin", type="primary", disabled=not agreed, on_click=service.store.consent, args=(rater.id,), key="begin"
+        "Begin",
+        type="primary",
+        disabled=not agreed,
+        on_click=service.store.consent,
+        args=(rater.id,),
+        key="begin",
     )
 
 

@@ -21,7 +21,9 @@ SECONDS = 60
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    design = small_design(break_every=2, completion_url="https://recruiting.example/complete?cc={code}")
+    design = small_design(
+        break_every=2, control_gate=0, completion_url="https://recruiting.example/complete?cc={code}"
+    )
     made = serve_study(tmp_path / "study", str(tmp_path / "ratings.db"), design)
     serving.serve(made.service)
     yield made
@@ -44,7 +46,10 @@ def page(path: str = "") -> AppTest:
 
 
 def text_of(test: AppTest) -> str:
-    parts = [element.proto.body if element.type == "html" else getattr(element, "value", "") for element in test.main]
+    parts = [
+        element.proto.body if element.type == "html" else getattr(element, "value", "")
+        for element in test.main
+    ]
     return "\n".join(str(part) for part in parts)
 
 
@@ -162,9 +167,14 @@ def test_the_component_is_told_nothing_but_the_studys_words(served: Served, cook
 
 def test_administrators_pages_refuse_everyone_else(served: Served, cookies: dict[str, str]) -> None:
     rater = come_in(served, cookies)
-    for value in ("", "x", f"{int(served.clock.seconds()) + 999}.{'0' * 64}", rater.client.cookies.get("x", "")):
+    for value in (
+        "",
+        "x",
+        f"{int(served.clock.seconds()) + 999}.{'0' * 64}",
+        rater.client.cookies.get("x", ""),
+    ):
         cookies[served.service.admin_cookie] = value
-        test = page("shell/admin_page.py") if False else admin_page()
+        test = admin_page()
         assert "Log in with the admin token" in text_of(test)
         assert not test.tabs
         assert not test.button
@@ -172,7 +182,7 @@ def test_administrators_pages_refuse_everyone_else(served: Served, cookies: dict
     assert not admin_page().tabs
 
 
-def admin_page() -> AppTest:
+def admin_page(tab: str = "Progress") -> AppTest:
     """The administrators' page by itself: AppTest does not know addresses of pages made of functions."""
 
     def script() -> None:
@@ -180,15 +190,42 @@ def admin_page() -> AppTest:
 
         show()
 
-    return AppTest.from_function(script, default_timeout=SECONDS).run()
+    test = AppTest.from_function(script, default_timeout=SECONDS)
+    test.session_state["tab"] = tab
+    return test.run()
+
+
+@pytest.mark.parametrize("tab", ["Progress", "Results", "Raters", "Invite", "Flags and log", "Export"])
+@pytest.mark.parametrize("rated", [False, True])
+def test_every_tab_of_administrators(tab: str, rated: bool, served: Served, cookies: dict[str, str]) -> None:
+    if rated:
+        rater = served.enter()
+        item = rater.item()
+        rater.client.post("/api/flag", json={"presentation": item["presentation"], "reason": "<b>odd</b>"})
+        rater.finish()
+    cookies[served.service.admin_cookie] = admin_cookie_value(served.service)
+    test = admin_page(tab)
+    assert not test.exception
+    assert not test.error
+    assert [made.label for made in test.tabs] == [
+        "Progress",
+        "Results",
+        "Raters",
+        "Invite",
+        "Flags and log",
+        "Export",
+    ]
+    shown = text_of(test)
+    assert "A small study" in shown
+    if rated:
+        assert {"Progress": "4 / 12", "Results": "imagen-xl over glide-base", "Raters": "<td>finished</td>",
+                "Flags and log": "&lt;b&gt;odd&lt;/b&gt;"}.get(tab, "") in shown  # fmt: skip
 
 
 def test_administrators_see_progress_and_intervene(served: Served, cookies: dict[str, str]) -> None:
     served.enter().finish()
     cookies[served.service.admin_cookie] = admin_cookie_value(served.service)
-    test = admin_page()
-    assert not test.exception
-    assert [tab.label for tab in test.tabs] == ["Progress", "Results", "Raters", "Invite", "Flags and log", "Export"]
+    test = admin_page("Raters")
     test.text_input(key="reason_1").input("answers at random")
     test.button[[button.label for button in test.button].index("Leave out")].click().run()
     assert served.service.store.rater(1).excluded_reason == "answers at random"
@@ -204,7 +241,7 @@ def test_administrators_see_progress_and_intervene(served: Served, cookies: dict
 
 def test_administrators_make_links_that_work_once(served: Served, cookies: dict[str, str]) -> None:
     cookies[served.service.admin_cookie] = admin_cookie_value(served.service)
-    test = admin_page()
+    test = admin_page("Invite")
     test.number_input(key="invite_count").set_value(2)
     test.button[[button.label for button in test.button].index("Make links")].click().run()
     links = test.code[0].value.splitlines()
