@@ -26,16 +26,19 @@ class Scale:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
     """A table; numbers stand right. `empty` is said where there are no rows."""
-    drawn = [
-        "<tr>"
-        + "".join(_cell(value, "th" if column == 0 else "td") for column, value in enumerate(row))
-        + "</tr>"
-        for row in rows
-    ]
-    if not drawn:
+    known = list(rows)
+    if not known:
         st.html(f'<p class="soft">{html.escape(empty)}</p>')
         return
-    titles = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in head)
+    drawn = (
+        "<tr>" + "".join(_cell(value, "th" if column == 0 else "td") for column, value in enumerate(row)) + "</tr>"
+        for row in known
+    )
+    numeric = [isinstance(value, (int, float)) for value in known[0]]
+    titles = "".join(
+        f'<th scope="col"{" class=number" if is_number else ""}>{html.escape(title)}</th>'
+        for title, is_number in zip(head, numeric, strict=True)
+    )
     st.html(
         f'<div class="wide"><table><thead><tr>{titles}</tr></thead><tbody>{"".join(drawn)}</tbody></table></div>'
     )
