@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +33,9 @@ from harness.selftest_command import selftest
 from harness.verify_command import verify
 from harness.watch_command import watch
 from harness.weights_command import weights_app
+
+ELSEWHERE = {"rate": "human_eval_app.rate_command:rate"}
+"""Commands of the packages that stand above this one: name -> module:function, imported when they are needed."""
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
@@ -132,6 +136,9 @@ def main(arguments: list[str] | None = None) -> int:
     ):
         app.command()(command)
     app.add_typer(weights_app, name="weights")
+    for name, place in ELSEWHERE.items():
+        module, function = place.split(":")
+        app.command(name)(getattr(import_module(module), function))
     return run_app(app, arguments, "drawbench")
 
 

@@ -142,11 +142,12 @@ class RaterApi:
             )
         )
 
-    async def undo(self, _request: Request, rater: int, _body: dict[str, Any]) -> Response:
-        """Opens the presentation answered last again."""
+    async def undo(self, _request: Request, rater: int, body: dict[str, Any]) -> Response:
+        """Opens the presentation answered last again; told twice about one open page, it goes back once."""
+        open_id = text_of(body, "presentation") or None
 
         def work() -> dict[str, Any]:
-            self.store.undo(rater)
+            self.store.undo(rater, open_id=open_id)
             return self.next_item(rater)
 
         return answer(await in_thread(work))

@@ -242,7 +242,7 @@ class _Server:
         if self.design.nesting == "category":
             wanted.append(c.cell == self.row.cell)
         rows = self.connection.execute(select(c.id, c.prompt_id, c.taken, c.taken_swapped).where(*wanted))
-        return [Candidate(*row) for row in rows.tuples() if row[0] not in given]
+        return [Candidate(*row) for row in rows if row[0] not in given]
 
     def _insert(self, item_id: str, role: Role, candidate: Candidate) -> Page:
         same = [page for page in self.pages if page.role == role and (page.answered or page.fresh)]
@@ -394,4 +394,4 @@ def answers_of(connection: Connection, presentation_id: str, revision: int) -> d
             rating.c.presentation_id == presentation_id, rating.c.revision == revision
         )
     )
-    return dict(rows.tuples().all())
+    return {row.question: row.choice_shown for row in rows}

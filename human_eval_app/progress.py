@@ -31,15 +31,12 @@ def study_progress(connection: Connection, design: StudyDesign) -> StudyProgress
             .group_by(item.c.cell)
         )
     }
-    items: dict[str, int] = dict(
-        connection.execute(
-            select(item.c.cell, func.count())
-            .where(item.c.role == "rating", item.c.excluded.is_(False))
-            .group_by(item.c.cell)
-        )
-        .tuples()
-        .all()
+    in_cell = (
+        select(item.c.cell, func.count())
+        .where(item.c.role == "rating", item.c.excluded.is_(False))
+        .group_by(item.c.cell)
     )
+    items: dict[str, int] = {row[0]: row[1] for row in connection.execute(in_cell)}
     cells = []
     for cell in design.cells:
         taken, out = held.get(cell, (0, 0))

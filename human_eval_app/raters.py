@@ -402,11 +402,8 @@ def raters(connection: Connection, design: StudyDesign, only: int | None = None)
     flag_of = [event.c.kind == "flag"]
     if only is not None:
         flag_of.append(event.c.by == rater_name(only))
-    flags: dict[str, int] = dict(
-        connection.execute(select(event.c.by, func.count()).where(*flag_of).group_by(event.c.by))
-        .tuples()
-        .all()
-    )
+    flagged = connection.execute(select(event.c.by, func.count()).where(*flag_of).group_by(event.c.by))
+    flags: dict[str, int] = {row[0]: row[1] for row in flagged}
     reasons = excluded_targets(connection, "rater")
     rows = select(rater).order_by(rater.c.id)
     if only is not None:

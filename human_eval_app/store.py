@@ -312,12 +312,16 @@ class RatingStore:
             )
         )
 
-    def undo(self, rater_id: int) -> Presentation:
+    def undo(self, rater_id: int, *, open_id: str | None = None) -> Presentation:
         """Goes back to the page answered last (again: to the one before). The next submission of it is a
-        new revision; the old one stays. Raises Refused where there is nothing to go back to.
+        new revision; the old one stays. `open_id` names the page to go back from, so that a request sent
+        twice goes back once: where another page is open, that one is returned and nothing changes.
+        Raises Refused where there is nothing to go back to.
         """
         design = self.design
-        return self._write(lambda connection, now: submitting.undo(connection, design, now, rater_id))
+        return self._write(
+            lambda connection, now: submitting.undo(connection, design, now, rater_id, open_id)
+        )
 
     def skip(self, rater_id: int, presentation_id: str, reason: str = "") -> None:
         """Leaves the open page out; its place goes back. A page opened again by undo keeps its answer."""

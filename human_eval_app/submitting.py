@@ -186,7 +186,9 @@ def _feedback(
     }
 
 
-def undo(connection: Connection, design: StudyDesign, now: int, rater_id: int) -> Presentation:
+def undo(
+    connection: Connection, design: StudyDesign, now: int, rater_id: int, open_id: str | None
+) -> Presentation:
     """Opens the page answered before the open one; see `RatingStore.undo`."""
     row: Any = lock_rater(connection, rater_id)
     status = lock_study(connection)
@@ -194,6 +196,8 @@ def undo(connection: Connection, design: StudyDesign, now: int, rater_id: int) -
         raise Refused("closed", "the study takes no more answers from you")
     pages = pages_of(connection, design, rater_id)
     current = next((page for page in pages if page.state == SERVED), None)
+    if open_id is not None and current is not None and current.id != open_id:
+        return presented(connection, design, now, row, pages, current)  # asked again: already gone back
     practising = row.practised_at is None and any(page.role == "practice" for page in pages)
     earlier = [
         page

@@ -91,6 +91,7 @@ export function showInstructions(host, title, instructions) {
         ["U", "back to the last one"],
         ["S", "skip"],
         ["F", "flag a problem"],
+        ["H", "this help"],
         ["Esc", "close"],
       ].flatMap(([key, what]) => [element("dt", {}, element("kbd", {}, key)), element("dd", {}, what)]),
     ),

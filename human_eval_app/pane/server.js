@@ -14,10 +14,11 @@ export class Refused extends Error {
 }
 
 export class Server {
-  // `onLink(up)` hears when the connection is lost and when it is back.
+  // `onLink(trouble)` hears "offline" when the connection is lost, "unavailable" when the server cannot save, "" when
+  // all is well again.
   constructor(onLink = () => {}) {
     this.onLink = onLink;
-    this.up = true;
+    this.trouble = "";
     this.stopped = false;
   }
 
@@ -46,11 +47,10 @@ export class Server {
         reply = null; // no network, or no answer in time
       }
       if (reply && reply.status < 500 && reply.status !== 429) {
-        this.#link(true);
+        this.#link("");
         return this.#read(reply);
       }
-      if (reply) this.#link(true);
-      else this.#link(false);
+      this.#link(reply ? "unavailable" : "offline");
       if (this.stopped) return new Promise(() => {});
       const asked = Number(reply?.headers.get("retry-after")) * 1000;
       await pause(Math.max(wait, asked || 0) * (0.8 + 0.4 * Math.random()));
@@ -80,10 +80,10 @@ export class Server {
     return value;
   }
 
-  #link(up) {
-    if (up === this.up) return;
-    this.up = up;
-    this.onLink(up);
+  #link(trouble) {
+    if (trouble === this.trouble) return;
+    this.trouble = trouble;
+    this.onLink(trouble);
   }
 }
 

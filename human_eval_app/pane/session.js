@@ -8,7 +8,11 @@ import { Refused, Server } from "./server.js";
 import { View } from "./view.js";
 
 const LOADING_TRIES = 3;
-const OFFLINE = "No connection. Your answer is kept here and is sent as soon as the connection is back.";
+const TROUBLES = {
+  "": "",
+  offline: "No connection. Your answer is kept here and is sent as soon as the connection is back.",
+  unavailable: "The server cannot save answers at the moment. Yours is kept here and is sent again by itself.",
+};
 const REMARKS = {
   too_fast: "That was very quick. Please look at the pictures again and answer.",
   not_shown: "The pictures were not all shown. Please look at them and answer.",
@@ -22,7 +26,7 @@ export class Session {
   constructor(host, { title, instructions }, onPhase) {
     this.texts = { title, instructions };
     this.onPhase = onPhase;
-    this.server = new Server((up) => this.view.offline(up ? "" : OFFLINE));
+    this.server = new Server((trouble) => this.view.warn(TROUBLES[trouble]));
     this.preloader = new Preloader();
     this.shownFor = 0; // counts the items drawn, so that what belongs to an older one is dropped
     this.dialog = false;
@@ -40,7 +44,7 @@ export class Session {
     this.host = host;
     const press = (number) => () => this.press(number);
     this.keys = new Keys(
-      { 1: press(1), 2: press(2), 3: press(3), u: () => this.undo(), s: () => this.skip(), f: () => this.flag(), i: () => this.help() },
+      { 1: press(1), 2: press(2), 3: press(3), u: () => this.undo(), s: () => this.skip(), f: () => this.flag(), h: () => this.help() },
       () => this.dialog,
     );
     this.back = (event) => {
@@ -138,7 +142,8 @@ export class Session {
 
   async undo() {
     if (this.busy || !this.item) return;
-    await this.#send("sending", () => this.server.post("/api/undo"), (reply) =>
+    const { presentation } = this.item;
+    await this.#send("sending", () => this.server.post("/api/undo", { presentation }), (reply) =>
       this.show(reply, reply.phase ? "" : "You are back at the last one. Your new answer replaces the old one."),
     );
   }

@@ -16,7 +16,7 @@ export class View {
       undo: keyed("Undo", "U", { onclick: onUndo }),
       skip: keyed("Skip", "S", { onclick: onSkip }),
       flag: keyed("Flag", "F", { onclick: onFlag }),
-      help: keyed("Instructions", "I", { onclick: onHelp }),
+      help: keyed("Help", "H", { onclick: onHelp }),
     };
     this.count = element("span", { class: "count" });
     this.fill = element("span");
@@ -125,7 +125,7 @@ export class View {
     this.note.hidden = !text;
   }
 
-  offline(text) {
+  warn(text) {
     this.banner.textContent = text;
     this.banner.hidden = !text;
   }
@@ -133,21 +133,27 @@ export class View {
   // After a practice item: what was given and what was expected, and a button to go on.
   feedback(feedback, goOn) {
     const button = element("button", { type: "button", class: "main", onclick: goOn }, "Go on");
+    const several = feedback.questions.length > 1;
     this.answers.replaceChildren(
       element(
         "section",
-        { class: feedback.correct ? "feedback right" : "feedback wrong", "aria-label": "Feedback" },
-        element("h2", {}, element("span", { "aria-hidden": "true", class: "sign" }, feedback.correct ? "✓" : "✕"), feedback.correct ? "As expected" : "Not as expected"),
-        ...feedback.questions.map((question) =>
-          element(
-            "p",
-            {},
-            element("span", { class: "asked" }, ...questionText(this.#textOf(question.name), this.item.caption)),
-            ` You answered “${question.given_label}”. `,
-            question.correct ? "" : `Expected here: “${question.expected_label}”.`,
+        { class: "feedback", "aria-label": "Feedback" },
+        element("span", { "aria-hidden": "true", class: "sign" }, feedback.correct ? "✓" : "✕"),
+        element(
+          "div",
+          {},
+          element("h2", {}, feedback.correct ? "As expected" : "Not as expected"),
+          ...feedback.questions.map((question) =>
+            element(
+              "p",
+              {},
+              several ? element("span", { class: "about" }, ...questionText(this.#textOf(question.name), this.item.caption), " ") : null,
+              `You answered “${question.given_label}”.`,
+              question.correct ? "" : ` Expected here: “${question.expected_label}”.`,
+            ),
           ),
         ),
-        element("div", { class: "actions" }, button),
+        button,
       ),
     );
     this.say(feedback.correct ? "As expected." : "Not as expected.");
@@ -178,10 +184,10 @@ export class View {
     const inner = (side) => parseFloat(style[`padding${side}`]) || 0;
     const columns = stacked ? 1 : item.sides.length;
     const between = parseFloat(style.columnGap) || 0;
-    const label = item.sides.length > 1 ? 30 : 0;
+    const label = item.sides.length > 1 ? 30 : 0; // above the pictures, or before them where they are stacked
     const box = {
-      width: (this.stage.clientWidth - inner("Left") - inner("Right") - between * (columns - 1)) / columns,
-      height: (this.stage.clientHeight - inner("Top") - inner("Bottom") - (stacked ? between : 0)) / (stacked ? 2 : 1) - label,
+      width: (this.stage.clientWidth - inner("Left") - inner("Right") - between * (columns - 1)) / columns - (stacked ? 2 * label : 0),
+      height: (this.stage.clientHeight - inner("Top") - inner("Bottom") - (stacked ? between : 0)) / (stacked ? 2 : 1) - (stacked ? 0 : label),
     };
     const most = Math.max(first.width, 512);
     const tiles = tiling(perSide, first.width / first.height, box.width, box.height, GAP, most);

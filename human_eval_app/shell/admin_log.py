@@ -39,20 +39,18 @@ def show(service: RatingService) -> None:
 
 def show_export(_service: RatingService) -> None:
     """Links to the downloads."""
-    st.html(
-        "<p>One row for each answered question: the last revision, with what is left out marked and not removed.</p>"
-        '<ul class="downloads">'
-        + "".join(
-            f'<li><a href="/admin/export/{name}" target="_self" download>{title}</a> <span class="soft">{what}</span></li>'
-            for name, title, what in (
-                ("csv", "CSV", "for spreadsheets and R"),
-                ("jsonl", "JSON Lines", "one object a line"),
-                ("parquet", "Parquet", "for pandas and polars"),
-                ("events", "Log", "every event, JSON Lines"),
-                ("dictionary", "Data dictionary", "what each column means"),
-            )
+    links = "".join(
+        f'<li><a href="/admin/export/{name}" target="_self">{title}</a> <span class="soft">{what}</span></li>'
+        for name, title, what in (
+            ("csv", "CSV", "for spreadsheets and R"),
+            ("jsonl", "JSON Lines", "one object a line"),
+            ("parquet", "Parquet", "for pandas and polars"),
+            ("private", "CSV with private columns", "labels, ids of recruiting sites, completion codes: for paying raters"),
         )
-        + "</ul>"
+    )
+    st.html(
+        "<p>Each is a ZIP of every table (ratings, revisions, pages, raters, events), the design, and a data dictionary. "
+        f'What is left out of the analysis is marked in it, not removed.</p><ul class="downloads">{links}</ul>'
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from human_eval_app.admin_routes import is_admin_cookie
+from human_eval_app.admin_session import is_admin_cookie
 from human_eval_app.records import Rater
 from human_eval_app.serving import current
 
@@ -29,4 +29,4 @@ def is_admin() -> bool:
     """Whether the visitor has logged in as an administrator and the log-in has not lapsed."""
     service = current()
     value = cookies().get(service.admin_cookie, "")
-    return is_admin_cookie(service, value, service.seconds())
+    return is_admin_cookie(service, value)
