@@ -34,8 +34,14 @@ from harness.verify_command import verify
 from harness.watch_command import watch
 from harness.weights_command import weights_app
 
-ELSEWHERE = {"rate": "human_eval_app.rate_command:rate"}
-"""Commands of the packages that stand above this one: name -> module:function, imported when they are needed."""
+ELSEWHERE = {
+    "rate": "human_eval_app.rate_command:rate",
+    "study": "human_eval_app.study_command:study_app",
+}
+"""Commands of the packages that stand above this one: name -> module:function or module:app of sub-commands.
+
+They are imported when a command line is read, never when this module is.
+"""
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
@@ -137,8 +143,12 @@ def main(arguments: list[str] | None = None) -> int:
         app.command()(command)
     app.add_typer(weights_app, name="weights")
     for name, place in ELSEWHERE.items():
-        module, function = place.split(":")
-        app.command(name)(getattr(import_module(module), function))
+        module, attribute = place.split(":")
+        found = getattr(import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
     return run_app(app, arguments, "drawbench")
 
 

@@ -72,6 +72,8 @@ def _check_item(
     sizes = {len(arm.pictures) for arm in item.arms}
     if len(sizes) != 1 or 0 in sizes:
         _refuse(f"item {item.id} must have the same number of pictures on both sides, at least one")
+    if any(arm.samples and len(arm.samples) != len(arm.pictures) for arm in item.arms):
+        _refuse(f"item {item.id} must name a sample for each picture, or none")
     if kind != "side_by_side" and sizes != {1}:
         _refuse(f"item {item.id} must show one picture a side")
     for picture in item.pictures:
