@@ -99,7 +99,9 @@ class Browser:
         body = {
             "presentation": item["presentation"],
             "revision": item["revision"],
-            "answers": {question["name"]: question["choices"][choice]["key"] for question in item["questions"]},
+            "answers": {
+                question["name"]: question["choices"][choice]["key"] for question in item["questions"]
+            },
             "shown_ms": 2000,
             "client_ms": 1,
             **changes,
@@ -149,4 +151,6 @@ def serve_study(
     store.register(study.design)
     site = site or Site()
     service = RatingService(study, store, site, GuessLimiter(clock=clock.seconds), clock)
-    return Served(service, clock, Starlette(routes=own_routes(service), middleware=[Middleware(Guard, site=site)]))
+    return Served(
+        service, clock, Starlette(routes=own_routes(service), middleware=[Middleware(Guard, site=site)])
+    )

@@ -56,7 +56,10 @@ def test_practice_gives_feedback_and_the_rating_none(served: Served) -> None:
         assert question["given"] == "left"
         assert question["given_label"] == "I prefer set A"
         assert question["correct"] == (question["expected"] == "left")
-        assert question["expected_label"] == {"left": "I prefer set A", "right": "I prefer set B"}[question["expected"]]
+        assert (
+            question["expected_label"]
+            == {"left": "I prefer set A", "right": "I prefer set B"}[question["expected"]]
+        )
     assert left_is_right["correct"] == all(question["correct"] for question in left_is_right["questions"])
     item = rater.practise()
     while "phase" not in item:
@@ -145,7 +148,16 @@ def test_answers_that_are_none_are_refused(served: Served, changes: dict[str, ob
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"nonsense", b"[]", b"null", b'{"answers": []}', b'{"answers": {"quality": 1}}', b"[" * 20_000, b" " * 20_000],
+    [
+        b"",
+        b"nonsense",
+        b"[]",
+        b"null",
+        b'{"answers": []}',
+        b'{"answers": {"quality": 1}}',
+        b"[" * 20_000,
+        b" " * 20_000,
+    ],
 )
 def test_bodies_that_are_none_are_refused_and_change_nothing(served: Served, body: bytes) -> None:
     rater = served.enter()
@@ -193,7 +205,9 @@ def test_skip_goes_on_and_flag_is_kept(served: Served) -> None:
     picture = item["sides"][0]["pictures"][0]["id"]
     told = {"presentation": item["presentation"], "picture": picture, "reason": "blurred <script>"}
     assert rater.client.post("/api/flag", json=told).json() == {"ok": True}
-    after = rater.client.post("/api/skip", json={"presentation": item["presentation"], "reason": "cannot decide"})
+    after = rater.client.post(
+        "/api/skip", json={"presentation": item["presentation"], "reason": "cannot decide"}
+    )
     assert after.json()["presentation"] != item["presentation"]
     events = list(served.service.store.events())
     assert [event.detail["reason"] for event in events if event.kind == "flag"] == ["blurred <script>"]
@@ -264,7 +278,9 @@ def test_a_database_that_refuses_is_told_and_nothing_is_acknowledged(tmp_path: P
         pooled.execute(limit)
     refused = None
     for _ in range(2000):
-        reply = rater.client.post("/api/flag", json={"presentation": item["presentation"], "reason": "x" * 400})
+        reply = rater.client.post(
+            "/api/flag", json={"presentation": item["presentation"], "reason": "x" * 400}
+        )
         if reply.status_code != 200:
             refused = reply
             break

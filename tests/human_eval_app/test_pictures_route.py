@@ -35,7 +35,9 @@ def test_bytes_are_the_registered_ones(served: Served) -> None:
             assert reply.headers["x-content-type-options"] == "nosniff"
             assert reply.headers["cache-control"].startswith("private, ")
             assert "immutable" in reply.headers["cache-control"]
-            assert not {"etag", "last-modified"} & set(reply.headers)  # a file's time would tell when it was made
+            assert not {"etag", "last-modified"} & set(
+                reply.headers
+            )  # a file's time would tell when it was made
 
 
 def test_an_address_is_bound_to_its_rater(served: Served) -> None:

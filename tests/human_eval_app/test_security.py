@@ -64,7 +64,9 @@ def test_every_change_needs_our_own_header(served: Served) -> None:
         assert rater.client.send(request).status_code == 403, path
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "a b", "127.0.0.1@x"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "a b", "127.0.0.1@x"]
+)
 def test_foreign_hosts_are_refused_everywhere(served: Served, host: str) -> None:
     rater = served.enter()
     for path in ("/", "/api/item", "/favicon.png", "/admin/login"):
@@ -88,7 +90,9 @@ def test_a_public_address_is_a_name_and_an_origin() -> None:
     assert not site.allows_origin("https://other.example.org", "ratings.example.org")
 
 
-@pytest.mark.parametrize("url", ["ratings.example.org", "ftp://x", "https://", "https://x/path", "https://x?a=1"])
+@pytest.mark.parametrize(
+    "url", ["ratings.example.org", "ftp://x", "https://", "https://x/path", "https://x?a=1"]
+)
 def test_a_public_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(InputError, match="base-url"):
         site_for("127.0.0.1", url)
@@ -143,7 +147,13 @@ def test_no_script_is_inline_but_streamlits_own() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/_stcore/metrics", "/_stcore/agent/interact", "/_stcore/agent/openapi.json", "/_stcore/upload_file/a/b", "/auth/login"],
+    [
+        "/_stcore/metrics",
+        "/_stcore/agent/interact",
+        "/_stcore/agent/openapi.json",
+        "/_stcore/upload_file/a/b",
+        "/auth/login",
+    ],
 )
 def test_streamlits_unused_addresses_are_closed(served: Served, path: str) -> None:
     assert served.browser().get(path).status_code == 404
@@ -155,7 +165,10 @@ def test_a_websocket_needs_our_own_origin(served: Served) -> None:
 
     client = served.browser()
     for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}):
-        with pytest.raises(WebSocketDisconnect) as closed, client.websocket_connect("/_stcore/stream", headers=headers):
+        with (
+            pytest.raises(WebSocketDisconnect) as closed,
+            client.websocket_connect("/_stcore/stream", headers=headers),
+        ):
             pass
         assert closed.value.code == 1008
 
@@ -284,7 +297,9 @@ def test_the_token_is_no_session_and_the_session_no_token(served: Served) -> Non
 def admin_routes_of(served: Served) -> list[str]:
     """Every address under /admin but the log-in itself."""
     paths = [route.path for route in own_routes(served.service) if isinstance(route, Route)]
-    found = [path for path in paths if path.startswith("/admin") and path not in {"/admin/login", "/admin/logout"}]
+    found = [
+        path for path in paths if path.startswith("/admin") and path not in {"/admin/login", "/admin/logout"}
+    ]
     assert found
     return [path.replace("{name}", name) for path in found for name in ("csv", "events", "../secret.key")]
 
