@@ -65,8 +65,9 @@ class RatingPage:
     def wait_until(self, *places: Place) -> Place:
         """Waits for one of `places`, or with none for any place where something can be done."""
         wanted = places or ("consent", "rate", "feedback", "practice_done", "break", "finished")
-        self.page.wait_for_function(f"() => {list(wanted)!r}.includes(({WHERE})())", polling=50)
-        return self.where()
+        script = f"() => {{ const place = ({WHERE})(); return {list(wanted)!r}.includes(place) && place; }}"
+        place: Place = self.page.wait_for_function(script, polling=50).json_value()
+        return place
 
     def agree(self) -> None:
         """Gives consent."""
