@@ -161,6 +161,7 @@ def test_open_links_take_prolifics_ids(study: Path, capsys: pytest.CaptureFixtur
         ["--base-url", "ratings.example.org"],
         ["--base-url", "javascript:alert(1)"],
         ["--base-url", "https://x/?a=1"],
+        ["--base-url", "https://x/path"],
         ["--out", "/nowhere/links.csv"],
     ],
 )
