@@ -2,8 +2,8 @@
 
     python docs/screenshots.py --work FOLDER
 
-Draws with the built-in model (scenes for realism and alignment, DrawBench-open for sets), makes a study of each
-kind, serves it, and goes through it with the system's Chromium. What FOLDER has already is used again.
+Draws with the built-in model (scenes for realism and alignment, DrawBench-open for sets), makes a study of
+each kind, serves it, and goes through it with the system's Chromium. What FOLDER has already is used again.
 """
 
 from __future__ import annotations
