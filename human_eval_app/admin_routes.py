@@ -9,8 +9,9 @@ from starlette.routing import Route
 from human_eval_app.admin_export import download
 from human_eval_app.admin_session import ADMIN_SECONDS, admin_cookie_value
 from human_eval_app.plain_pages import plain_page
+from human_eval_app.refusals import refusing
 from human_eval_app.serving import RatingService
-from human_eval_app.small_json import NO_STORE, BadRequestError, client_address, read_object, refusal, text_of
+from human_eval_app.small_json import NO_STORE, client_address, read_object, refusal, text_of
 
 _LOGIN = (
     "<p>Give the admin token that was printed when the study was made.</p>"
@@ -37,11 +38,7 @@ def admin_routes(service: RatingService) -> list[Route]:
         wait = service.guesses.seconds_to_wait(address)
         if wait:
             return refusal(429, "guessing", "Too many wrong tokens. Wait a while.", retry_after=wait)
-        try:
-            token = text_of(await read_object(request), "token")
-        except BadRequestError as error:
-            return refusal(400, "bad_request", f"This request cannot be read: {error}.")
-        if not service.study.is_admin(token):
+        if not service.study.is_admin(text_of(await read_object(request), "token")):
             service.guesses.wrong(address)
             return refusal(403, "unknown", "This is not the study's admin token.")
         response = RedirectResponse("/admin", 303, NO_STORE)
@@ -69,8 +66,8 @@ def admin_routes(service: RatingService) -> list[Route]:
 
     return [
         Route("/admin/login", login_page, methods=["GET"]),
-        Route("/admin/login", log_in, methods=["POST"]),
+        Route("/admin/login", refusing(log_in), methods=["POST"]),
         Route("/admin/logout", logout_page, methods=["GET"]),
         Route("/admin/logout", log_out, methods=["POST"]),
-        Route("/admin/export/{name}", export, methods=["GET"]),
+        Route("/admin/export/{name}", refusing(export), methods=["GET"]),
     ]

@@ -28,7 +28,9 @@ def is_admin_cookie(service: RatingService, value: str) -> bool:
     lapses, _, signature = value.partition(".")
     if not (lapses.isascii() and lapses.isdigit() and len(lapses) <= 12 and signature.isascii()):
         return False
-    return hmac.compare_digest(_signature(service, int(lapses)), signature) and service.seconds() < int(lapses)
+    return hmac.compare_digest(_signature(service, int(lapses)), signature) and service.seconds() < int(
+        lapses
+    )
 
 
 def is_admin(service: RatingService, connection: HTTPConnection) -> bool:

@@ -8,31 +8,18 @@ database happens in threads, so one slow write holds up nobody else's pictures.
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from drawbench.errors import InputError
 from human_eval_app.item_json import feedback_json, item_json, picture_addresses
-from human_eval_app.records import Refused, StoreUnavailable
+from human_eval_app.refusals import refusing
 from human_eval_app.serving import RatingService, in_thread
 from human_eval_app.small_json import BadRequestError, answer, read_object, refusal, text_of, whole_of
 
-_LOG = logging.getLogger(__name__)
-STATUS: Final = {
-    "not_yours": 403,
-    "not_shown": 409,
-    "too_fast": 429,
-    "expired": 409,
-    "bad_answer": 422,
-    "closed": 409,
-    "stale_revision": 409,
-    "nothing_to_undo": 409,
-}
 Handler = Callable[[Request, int, dict[str, Any]], Awaitable[Response]]
 
 
@@ -65,28 +52,17 @@ class RaterApi:
         self.design = service.study.design
 
     def guarded(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-        """A route that finds the rater, reads the body, and turns each refusal into its status."""
+        """A route that finds the rater and reads the body before it asks the handler."""
 
         @functools.wraps(handler)
         async def route(request: Request) -> Response:
-            try:
-                body = await read_object(request) if request.method == "POST" else {}
-                rater = await in_thread(self.service.rater_id, request)
-                if rater is None:
-                    return refusal(401, "signed_out", "Open your link again to go on.")
-                return await handler(request, rater, body)
-            except BadRequestError as error:
-                return refusal(400, "bad_request", f"This request cannot be read: {error}.")
-            except Refused as refused:
-                return refusal(STATUS.get(refused.reason, 409), refused.reason, refused.message)
-            except StoreUnavailable as error:
-                _LOG.error("%s", error)  # the message names the file, so it stays on this side
-                return refusal(503, "unavailable", "Answers cannot be saved at the moment.", retry_after=2)
-            except InputError as error:
-                _LOG.error("%s", error)
-                return refusal(409, "refused", "This cannot be done now.")
+            body = await read_object(request) if request.method == "POST" else {}
+            rater = await in_thread(self.service.rater_id, request)
+            if rater is None:
+                return refusal(401, "signed_out", "Open your link again to go on.")
+            return await handler(request, rater, body)
 
-        return route
+        return refusing(route)
 
     async def state(self, _request: Request, rater: int, _body: dict[str, Any]) -> Response:
         """Where the rater is."""
@@ -184,7 +160,13 @@ class RaterApi:
         return item_json(self.design, served, secret, now, preload)
 
     def _rate(
-        self, rater_id: int, presentation_id: str, answers: dict[str, str], revision: int, shown: int, client: int
+        self,
+        rater_id: int,
+        presentation_id: str,
+        answers: dict[str, str],
+        revision: int,
+        shown: int,
+        client: int,
     ) -> dict[str, Any]:
         submitted = self.store.submit(
             rater_id, presentation_id, answers, revision=revision, shown_ms=shown, client_ms=client
@@ -192,6 +174,8 @@ class RaterApi:
         return {
             "accepted": submitted.accepted,
             "duplicate": submitted.duplicate,
-            "feedback": feedback_json(self.design, answers, submitted.feedback) if submitted.feedback else None,
+            "feedback": feedback_json(self.design, answers, submitted.feedback)
+            if submitted.feedback
+            else None,
             "next": self.next_item(rater_id),
         }

@@ -14,8 +14,9 @@ from starlette.routing import Route
 
 from human_eval_app.plain_pages import plain_page
 from human_eval_app.records import TokenRefused
+from human_eval_app.refusals import refusing
 from human_eval_app.serving import RatingService, in_thread
-from human_eval_app.small_json import NO_STORE, client_address, read_object, refusal
+from human_eval_app.small_json import NO_STORE, client_address, read_object, refusal, text_of
 
 SESSION_SECONDS: Final = 60 * 24 * 3600
 _STATUS = {"unknown": 403, "expired": 410, "revoked": 403, "used": 410, "closed": 410, "full": 410}
@@ -49,9 +50,11 @@ def entry_routes(service: RatingService) -> list[Route]:
         address = client_address(request)
         wait = service.guesses.seconds_to_wait(address)
         if wait:
-            return refusal(429, "guessing", "Too many wrong links. Wait a while and try again.", retry_after=wait)
+            return refusal(
+                429, "guessing", "Too many wrong links. Wait a while and try again.", retry_after=wait
+            )
         body = await read_object(request)
-        external = str(body.get("external_id") or "")[:_LONGEST_ID] or None
+        external = text_of(body, "external_id", _LONGEST_ID) or None
         agent = request.headers.get("user-agent", "")[:_LONGEST_ID]
         known = await in_thread(service.rater_id, request)
         try:
@@ -79,7 +82,7 @@ def entry_routes(service: RatingService) -> list[Route]:
 
     return [
         Route("/enter/{token}", page, methods=["GET"]),
-        Route("/enter/{token}", exchange, methods=["POST"]),
+        Route("/enter/{token}", refusing(exchange), methods=["POST"]),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -51,6 +52,11 @@ def read(connection: Connection) -> Iterator[Event]:
 def rater_name(rater_id: int) -> str:
     """Who did something, where it was a rater."""
     return f"rater {rater_id}"
+
+
+def safe_id(text: str) -> str:
+    """An id from outside, as it is kept: letters, digits and a few signs, and no start of a formula."""
+    return re.sub(r"[^0-9A-Za-z_.@:-]", "", text).lstrip("-@")[:200]
 
 
 def clipped(text: str) -> str:

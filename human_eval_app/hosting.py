@@ -16,7 +16,9 @@ _SECONDS_TO_CLOSE: Final = 3
 _WEBSOCKET_PING: Final = 30
 
 
-def host_study(folder: str, *, address: str, port: int, base_url: str = "", database: str | None = None) -> None:
+def host_study(
+    folder: str, *, address: str, port: int, base_url: str = "", database: str | None = None
+) -> None:
     """Serves a study on `address`:`port` (0: any free one). Returns when the process is told to stop.
 
     Raises InputError for what is no study, no database, no free port.

@@ -49,7 +49,9 @@ def item_json(
     }
 
 
-def picture_addresses(design: StudyDesign, presentation: Presentation, secret: bytes, now: float) -> list[str]:
+def picture_addresses(
+    design: StudyDesign, presentation: Presentation, secret: bytes, now: float
+) -> list[str]:
     """Addresses of all pictures of a presentation, in the order shown."""
     item = design.item_by_id[presentation.item_id]
     sides = _sides(design, item, presentation, secret, now)

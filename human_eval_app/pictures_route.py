@@ -46,7 +46,9 @@ def picture_routes(service: RatingService) -> list[Route]:
         except StoreUnavailable as error:
             _LOG.error("%s", error)
             return _none(503)
-        except InputError as error:  # unreadable, or not the registered bytes: better nothing than another picture
+        except (
+            InputError
+        ) as error:  # unreadable, or not the registered bytes: better nothing than another picture
             _LOG.error("%s", error)
             return _none(500)
         return Response(
@@ -67,4 +69,6 @@ def picture_routes(service: RatingService) -> list[Route]:
 
 
 def _none(status: int) -> Response:
-    return PlainTextResponse("No picture here.", status, {**NO_STORE, "Content-Security-Policy": PLAIN_POLICY})
+    return PlainTextResponse(
+        "No picture here.", status, {**NO_STORE, "Content-Security-Policy": PLAIN_POLICY}
+    )

@@ -19,18 +19,27 @@ def rate(
             show_default=False,
         ),
     ] = None,
-    demo: Annotated[bool, typer.Option("--demo", help="Rate a small made-up study; nothing is needed.")] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Rate a small made-up study; nothing is needed.")
+    ] = False,
     host: Annotated[
-        str, typer.Option(help="Address to listen on. Others than this machine's own need a TLS proxy in front.")
+        str,
+        typer.Option(help="Address to listen on. Others than this machine's own need a TLS proxy in front."),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8501,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = 8501,
     database: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="postgresql+psycopg://... instead of the study's own.", show_default=False),
+        typer.Option(
+            metavar="URL", help="postgresql+psycopg://... instead of the study's own.", show_default=False
+        ),
     ] = None,
     base_url: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="The public address behind a proxy, such as https://ratings.example.org."),
+        typer.Option(
+            metavar="URL", help="The public address behind a proxy, such as https://ratings.example.org."
+        ),
     ] = None,
 ) -> int:
     """Serves a study's rating pages and its administration until it is stopped."""

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Integer, and_, case, cast, func, insert, or_,
 from drawbench.errors import InputError
 from human_eval_app.assignment import CellNeed, Load, choose_cell, load_of
 from human_eval_app.design import StudyDesign
-from human_eval_app.events import append, clipped, rater_name
+from human_eval_app.events import append, clipped, rater_name, safe_id
 from human_eval_app.exclusions import excluded_targets
 from human_eval_app.instants import maybe_moment, milliseconds, moment
 from human_eval_app.leases import lock_rater, lock_study, reap
@@ -131,7 +131,7 @@ def exchange(
         raise TokenRefused("expired")
     if status == "closed":
         raise TokenRefused("closed")
-    external = clipped(external_id)[:AGENT_LIMIT] if external_id else None
+    external = safe_id(external_id or "") or None
     if known is None:
         number = _new_rater(connection, now, row, external)
         cell, entered = row.cell, None

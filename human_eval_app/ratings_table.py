@@ -1,7 +1,8 @@
-"""The ratings as a data frame: one row an answered question, with the columns of the data dictionary."""
+"""The ratings as rows and as a data frame: one row an answered question, as the data dictionary says."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
@@ -15,20 +16,15 @@ from human_eval_app.schema import event, presentation, rater, rating
 if TYPE_CHECKING:
     import pandas as pd
 
-DTYPES = {
-    "text": "str",
-    "time": "str",
-    "integer": "int64",
-    "number": "float64",
-    "boolean": "bool",
-    "yes/no/empty": "boolean",
-}
+_DTYPES = {"text": "str", "time": "str", "integer": "int64", "number": "float64", "boolean": "bool"}
 
 
-def ratings_frame(connection: Connection, design: StudyDesign, *, revisions: bool = False) -> pd.DataFrame:
-    """Ratings by rater, position, question (in the order asked) and revision.
+def ratings_rows(
+    connection: Connection, design: StudyDesign, *, revisions: bool = False
+) -> list[dict[str, Any]]:
+    """Rows by rater, position, question (in the order asked) and revision.
 
-    The last revision of each, or with `revisions` all. Dtypes are those of `DTYPES`.
+    The last revision of each answer, or with `revisions` all.
     """
     flagged = set(connection.execute(select(event.c.target_id).where(event.c.kind == "flag")).scalars())
     excluded = {
@@ -40,7 +36,7 @@ def ratings_frame(connection: Connection, design: StudyDesign, *, revisions: boo
     rows = select(
         p.rater_id, rater.c.cell, p.id.label("presentation"), p.item_id, p.position, p.swapped, p.served_at,
         r.question, r.revision, r.choice_shown, r.choice, r.value, r.expected, r.correct, r.design_digest,
-        r.shown_at, r.submitted_at, r.dwell_ms,
+        r.shown_at, r.submitted_at, r.dwell_ms, r.client_ms,
     ).select_from(rating.join(presentation).join(rater))  # fmt: skip
     if not revisions:
         rows = rows.where(r.revision == p.revision)
@@ -49,23 +45,26 @@ def ratings_frame(connection: Connection, design: StudyDesign, *, revisions: boo
         connection.execute(rows).all(),
         key=lambda row: (row.rater_id, row.position, asked.get(row.question, len(asked)), row.revision),
     )
-    columns: dict[str, list[Any]] = {column.name: [] for column in RATINGS}
-    for row in found:
-        for name, value in _values(design, row, flagged, excluded).items():
-            columns[name].append(value)
-    return typed_frame(columns, RATINGS)
+    return [_row(design, row, flagged, excluded) for row in found]
 
 
-def typed_frame(columns: dict[str, list[Any]], described: tuple[Column, ...]) -> pd.DataFrame:
-    """A data frame of these columns with the dtypes of their descriptions."""
+def frame_of(rows: Iterable[Mapping[str, Any]], columns: tuple[Column, ...] = RATINGS) -> pd.DataFrame:
+    """A data frame of rows: text and times as str, the rest as int64, float64, bool; "boolean" with gaps."""
     import pandas as pd
 
+    listed = list(rows)
     return pd.DataFrame(
-        {column.name: pd.array(columns[column.name], dtype=DTYPES[column.type]) for column in described}
+        {
+            column.name: pd.array(
+                [row[column.name] for row in listed],
+                dtype="boolean" if column.empty else _DTYPES[column.type],
+            )
+            for column in columns
+        }
     )
 
 
-def _values(
+def _row(
     design: StudyDesign, row: Any, flagged: set[str], excluded: dict[str, dict[str, str]]
 ) -> dict[str, Any]:
     known = design.item_by_id[row.item_id]
@@ -102,6 +101,7 @@ def _values(
         "shown_at": iso(row.shown_at),
         "submitted_at": iso(row.submitted_at),
         "dwell_ms": row.dwell_ms,
+        "client_ms": row.client_ms,
         "flagged": row.presentation in flagged,
         "excluded": bool(reasons),
         "excluded_reason": "; ".join(reasons),

@@ -95,7 +95,9 @@ def site_for(address: str, base_url: str = "", more_hosts: Iterable[str] = ()) -
     if base_url:
         parts = urlsplit(base_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
-            raise InputError(f"--base-url {base_url!r} must look like https://ratings.example.org, without a path")
+            raise InputError(
+                f"--base-url {base_url!r} must look like https://ratings.example.org, without a path"
+            )
         hosts.add(parts.hostname.lower())
     return Site(frozenset(hosts), address in _WILDCARDS, base_url)
 
@@ -218,7 +220,9 @@ def _refused(why: str) -> Response:
         "header": "Refused: the request was not made by this app.",
         "not_found": "Not found.",
     }[why]
-    return PlainTextResponse(said, status, {"Content-Security-Policy": PLAIN_POLICY, "Cache-Control": "no-store"})
+    return PlainTextResponse(
+        said, status, {"Content-Security-Policy": PLAIN_POLICY, "Cache-Control": "no-store"}
+    )
 
 
 def _host_name(host: str | None) -> str | None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from drawbench.errors import InputError
 from human_eval_app import events, exclusions, presenting, raters, submitting
@@ -30,7 +30,8 @@ from human_eval_app.records import (
     Submitted,
     Target,
 )
-from human_eval_app.schema import item, study
+from human_eval_app.registering import register
+from human_eval_app.schema import study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,44 +68,10 @@ class RatingStore:
         """Writes the design and its items, once. Raises InputError where another design is registered."""
 
         def work(connection: Connection) -> None:
-            found = connection.execute(select(study.c.digest)).scalar()
-            if found == design.digest:
-                return
-            if found is not None:
-                raise InputError(
-                    f"the database holds ratings of another design ({found[:12]}, not {design.digest[:12]}); "
-                    "give each study a database of its own"
-                )
-            connection.execute(
-                insert(study).values(
-                    id=1,
-                    digest=design.digest,
-                    design=design.to_json(),
-                    status="open",
-                    registered_at=self._now(),
-                )
-            )
-            connection.execute(
-                insert(item),
-                [
-                    {
-                        "id": known.id,
-                        "number": number,
-                        "role": known.role,
-                        "cell": known.category if design.nesting == "category" else design.cells[0],
-                        "prompt_id": known.prompt_id,
-                    }
-                    for number, known in enumerate(design.items)
-                ],
-            )
-            events.append(
-                connection,
-                self._now(),
-                "register",
-                by=events.SYSTEM,
-                target="study",
-                detail={"design": design.digest},
-            )
+            now = self._now()
+            if register(connection, design, now):
+                detail = {"design": design.digest}
+                events.append(connection, now, "register", by=events.SYSTEM, target="study", detail=detail)
 
         self.database.write(work)
         self._design = design
@@ -381,11 +348,12 @@ class RatingStore:
 
     def ratings(self, *, revisions: bool = False) -> pd.DataFrame:
         """All ratings, with the columns of `data_dictionary.RATINGS`: the last revision of each, or all."""
-        from human_eval_app.ratings_table import ratings_frame
+        from human_eval_app.ratings_table import frame_of, ratings_rows
 
         design = self.design
         with self.database.reading() as connection:
-            return ratings_frame(connection, design, revisions=revisions)
+            rows = ratings_rows(connection, design, revisions=revisions)
+        return frame_of(rows)
 
     def _now(self) -> int:
         return milliseconds(self._clock())

@@ -75,10 +75,19 @@ export function askSkip(host) {
   return ask(host, "Skip this one?", "You will not see it again.", "Skip", [choices(SKIPS)]);
 }
 
-export function showInstructions(host, title, instructions) {
+// `makeLink()` resolves with an address for another device.
+export function showHelp(host, title, instructions, makeLink) {
+  const keys = [
+    ["1 2 3", "the answers, from left to right"],
+    ["U", "back to the last one"],
+    ["S", "skip"],
+    ["F", "flag a problem"],
+    ["H", "this help"],
+    ["Esc", "close"],
+  ];
   const dialog = open(
     host,
-    "Instructions",
+    "Help",
     "ask",
     element("h2", {}, title),
     ...paragraphs(instructions),
@@ -86,15 +95,10 @@ export function showInstructions(host, title, instructions) {
     element(
       "dl",
       { class: "keys" },
-      ...[
-        ["1 2 3", "the answers, from left to right"],
-        ["U", "back to the last one"],
-        ["S", "skip"],
-        ["F", "flag a problem"],
-        ["H", "this help"],
-        ["Esc", "close"],
-      ].flatMap(([key, what]) => [element("dt", {}, element("kbd", {}, key)), element("dd", {}, what)]),
+      ...keys.flatMap(([key, what]) => [element("dt", {}, element("kbd", {}, key)), element("dd", {}, what)]),
     ),
+    element("h3", {}, "Another device"),
+    anotherDevice(makeLink),
     element(
       "div",
       { class: "actions" },
@@ -102,6 +106,24 @@ export function showInstructions(host, title, instructions) {
     ),
   );
   return dialog;
+}
+
+function anotherDevice(makeLink) {
+  const said = element("p", { role: "status" }, "You can go on on another device, where you are now.");
+  const button = element("button", { type: "button" }, "Make a link");
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      const address = element("input", { type: "text", readonly: true, value: await makeLink(), "aria-label": "Link" });
+      said.textContent = "Open this link on the other device within an hour. It works once; keep it to yourself.";
+      button.replaceWith(address);
+      address.select();
+    } catch (error) {
+      said.textContent = error.message;
+      button.disabled = false;
+    }
+  });
+  return element("div", { class: "field device" }, said, button);
 }
 
 export function paragraphs(text) {

@@ -1,7 +1,7 @@
 // One rater's session on one page: asks for the item, waits until it has been seen, sends the answer, goes on.
 // The truth is in the server's database; nothing here outlives the page.
 
-import { askFlag, askSkip, showInstructions, zoom } from "./dialogs.js";
+import { askFlag, askSkip, showHelp, zoom } from "./dialogs.js";
 import { Keys } from "./keys.js";
 import { allPainted, painted, Preloader } from "./pictures.js";
 import { Refused, Server } from "./server.js";
@@ -87,7 +87,8 @@ export class Session {
     this.view.remark(remark);
     if (reply.phase) {
       this.item = null;
-      this.view.lock("sending");
+      this.busy = true;
+      this.view.rest();
       this.onPhase(reply.phase);
       return;
     }
@@ -171,10 +172,12 @@ export class Session {
 
   help() {
     if (this.dialog) return;
+    const { title, instructions } = this.texts;
+    const makeLink = async () => (await this.server.post("/api/continue")).url;
     this.#during(
       () =>
         new Promise((resolve) =>
-          showInstructions(this.host, this.texts.title, this.texts.instructions).addEventListener("close", resolve),
+          showHelp(this.host, title, instructions, makeLink).addEventListener("close", resolve),
         ),
     );
   }

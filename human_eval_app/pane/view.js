@@ -80,6 +80,7 @@ export class View {
     this.waiting = element("p", { class: "waiting" }, "Loading the pictures…");
     this.stage.append(this.waiting);
     this.answers.replaceChildren(...this.#caption(item), ...item.questions.map((question) => this.#question(question, item)));
+    this.answers.classList.toggle("several", item.questions.length > 1);
     this.choose(item.answers);
     this.lock("loading");
     this.fit();
@@ -89,6 +90,14 @@ export class View {
   reveal() {
     this.waiting.remove();
     this.stage.classList.add("shown");
+  }
+
+  // Between the last item and whatever the page shows next.
+  rest() {
+    this.item = null;
+    this.stage.replaceChildren(element("p", { class: "waiting" }, "One moment…"));
+    this.answers.replaceChildren();
+    this.lock("loading");
   }
 
   // `why`: "loading", "looking", "sending" or "" for answers that may be given.
@@ -134,6 +143,7 @@ export class View {
   feedback(feedback, goOn) {
     const button = element("button", { type: "button", class: "main", onclick: goOn }, "Go on");
     const several = feedback.questions.length > 1;
+    this.answers.classList.remove("several");
     this.answers.replaceChildren(
       element(
         "section",

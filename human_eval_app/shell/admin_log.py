@@ -22,7 +22,10 @@ def show(service: RatingService) -> None:
     st.subheader("Flags")
     table(
         ["Time (UTC)", "Rater", "About", "What they say"],
-        [(time(event.at), event.by, _about(event), str(event.detail.get("reason", ""))) for event in reversed(flags)],
+        [
+            (time(event.at), event.by, _about(event), str(event.detail.get("reason", "")))
+            for event in reversed(flags)
+        ],
         empty="Nobody has flagged anything.",
     )
     st.subheader("Log")
@@ -45,7 +48,11 @@ def show_export(_service: RatingService) -> None:
             ("csv", "CSV", "for spreadsheets and R"),
             ("jsonl", "JSON Lines", "one object a line"),
             ("parquet", "Parquet", "for pandas and polars"),
-            ("private", "CSV with private columns", "labels, ids of recruiting sites, completion codes: for paying raters"),
+            (
+                "private",
+                "CSV with private columns",
+                "labels, ids of recruiting sites, completion codes: for paying raters",
+            ),
         )
     )
     st.html(

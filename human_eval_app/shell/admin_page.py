@@ -9,7 +9,14 @@ import streamlit as st
 from drawbench.errors import InputError
 from human_eval_app.records import StoreUnavailable
 from human_eval_app.serving import RatingService, current
-from human_eval_app.shell import admin_invites, admin_log, admin_progress, admin_raters, admin_results, visitor
+from human_eval_app.shell import (
+    admin_invites,
+    admin_log,
+    admin_progress,
+    admin_raters,
+    admin_results,
+    visitor,
+)
 from human_eval_app.shell.style import style
 
 _TABS = {
@@ -32,9 +39,11 @@ def show() -> None:
         return
     try:
         _header(service)
-        for tab, (name, show_tab) in zip(st.tabs(list(_TABS)), _TABS.items(), strict=True):
-            with tab, st.container(key=f"tab_{name.split()[0].lower()}"):
-                show_tab(service)
+        tabs = st.tabs(list(_TABS), key="tab", on_change="rerun")  # what is not looked at is not counted
+        for tab, show_tab in zip(tabs, _TABS.values(), strict=True):
+            if tab.open:
+                with tab:
+                    show_tab(service)
     except StoreUnavailable as error:
         st.error(f"The database cannot be used: {error}")
     except InputError as error:

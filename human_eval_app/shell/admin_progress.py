@@ -25,24 +25,37 @@ def show(service: RatingService) -> None:
     table(
         ["Cell", "", "Ratings", "Wanted", "Open now", "Items", "Raters"],
         [
-            (cell.cell, bar(cell.rated, cell.wanted), cell.rated, cell.wanted, cell.live, cell.items, cell.raters)
+            (
+                cell.cell,
+                bar(cell.rated, cell.wanted),
+                cell.rated,
+                cell.wanted,
+                cell.live,
+                cell.items,
+                cell.raters,
+            )
             for cell in progress.cells
         ],
         empty="The study has no cells.",
     )
     left_out = [
-        f"{count} {what}" for count, what in (
+        f"{count} {what}"
+        for count, what in (
             (progress.excluded_raters, "raters"),
             (progress.excluded_ratings, "pages"),
             (progress.excluded_items, "items"),
-        ) if count
+        )
+        if count
     ]
     table(
         ["", ""],
         [
             ("Last answer (UTC)", time(progress.last_rating_at)),
             ("Left out", ", ".join(left_out) or "nothing"),
-            ("Raters by status", ", ".join(f"{count} {status}" for status, count in raters.items() if count) or "none"),
+            (
+                "Raters by status",
+                ", ".join(f"{count} {status}" for status, count in raters.items() if count) or "none",
+            ),
         ],
         empty="",
     )

@@ -15,7 +15,19 @@ def show(service: RatingService) -> None:
     """Shows every rater, and the forms."""
     raters = service.store.raters()
     table(
-        ["Rater", "Status", "Label", "Cell", "Done", "Controls right", "Skipped", "Flagged", "Began (UTC)", "Finished (UTC)", "Left out because"],
+        [
+            "Rater",
+            "Status",
+            "Label",
+            "Cell",
+            "Done",
+            "Controls right",
+            "Skipped",
+            "Flagged",
+            "Began (UTC)",
+            "Finished (UTC)",
+            "Left out because",
+        ],
         [
             (
                 rater.number,
@@ -90,7 +102,9 @@ def _links(service: RatingService, rater: Rater) -> None:
 
 def _left_out_by_id(service: RatingService) -> None:
     with st.expander("Leave out one item, or one page of one rater"), st.form("exclude_other", border=False):
-        target = st.selectbox("What", ["item", "rating"], format_func={"item": "item", "rating": "page (presentation)"}.get)
+        target = st.selectbox(
+            "What", ["item", "rating"], format_func={"item": "item", "rating": "page (presentation)"}.get
+        )
         target_id = st.text_input("Its id, as in the export", max_chars=64)
         reason = st.text_input("Reason (goes into the log)", max_chars=300)
         back = st.checkbox("Take back instead")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import streamlit as st
 
 from human_eval_app.serving import RatingService
-from human_eval_app.shell.admin_tables import interval_bar, percent, table
+from human_eval_app.shell.admin_tables import Scale, interval_bar, percent, table
 
 
 def show(service: RatingService) -> None:
@@ -17,17 +19,15 @@ def show(service: RatingService) -> None:
         '<p class="soft">Intervals are 95%, over prompts and raters. Decide beforehand when the study ends: stopping '
         "when a result looks good makes these intervals too narrow.</p>"
     )
-    bounds = [bound for row in results.rows for bound in (row.low, row.high)]
-    least, most, middle = scale(service.study.design.kind, bounds)
     table(
         ["Question", "", "", "Value", "95% interval", "Unit", "Prompts", "Raters", "Ratings"],
         [
             (
                 row.question,
                 row.label,
-                interval_bar(row.value, row.low, row.high, least, most, middle),
-                f"{row.value:.3g}",
-                f"{row.low:.3g} to {row.high:.3g}",
+                interval_bar(row.value, row.low, row.high, scale(row.unit, row.label)),
+                number(row.value),
+                f"{number(row.low)} to {number(row.high)}",
                 row.unit,
                 row.prompts,
                 row.raters,
@@ -44,7 +44,7 @@ def show(service: RatingService) -> None:
             (
                 row.question,
                 "–" if row.alpha is None else f"{row.alpha:.2f}",
-                "–" if row.raw is None else f"{100 * row.raw:.0f}%",
+                "–" if math.isnan(row.raw) else f"{100 * row.raw:.0f}%",
                 row.why,
             )
             for row in results.agreement
@@ -53,33 +53,31 @@ def show(service: RatingService) -> None:
     )
     st.subheader("Raters")
     table(
-        ["Rater", "Ratings", "Controls right", "", "Left chosen", "Median time", ""],
+        ["Rater", "Ratings", "Controls right", "", "Left chosen", "Median time"],
         [
             (
                 row.rater,
                 row.ratings,
                 percent(row.controls_right, row.controls_seen),
                 "below the gate" if row.low_control else "",
-                "–" if row.left_share is None else f"{100 * row.left_share:.0f}%",
-                "–" if row.median_seconds is None else f"{row.median_seconds:.1f} s",
-                "",
+                "–" if math.isnan(row.left_share) else f"{100 * row.left_share:.0f}%",
+                "–" if math.isnan(row.median_seconds) else f"{row.median_seconds:.1f} s",
             )
             for row in results.raters
         ],
         empty="No rater has answered yet.",
     )
     for note in results.notes:
-        st.html(f'<p class="soft">{note}</p>') if False else st.text(note)
+        st.text(note)
 
 
-def scale(kind: str, bounds: list[float]) -> tuple[float, float, float]:
-    """Least, most and middle of the drawn scale for a kind of study and the intervals to show."""
-    largest = max((abs(bound) for bound in bounds), default=1.0)
-    if kind == "side_by_side":
-        reach = 100.0 if largest > 1 else 1.0
-        return -reach, reach, 0.0
-    if kind == "alignment":
-        least = min((bound for bound in bounds), default=0.0)
-        return (-100.0 if least < 0 else 0.0), 100.0, (0.0 if least < 0 else 50.0)
-    reach = 100.0 if largest > 1 else 1.0
-    return 0.0, reach, reach / 2
+def scale(unit: str, label: str) -> Scale:
+    """The scale a value is drawn on: shares and scores from 0 to 100, differences around 0."""
+    if unit == "percentage points" or " minus " in label:
+        return Scale(-100.0, 100.0, 0.0)
+    return Scale(0.0, 100.0, 50.0)
+
+
+def number(value: float) -> str:
+    """Such as "39.5", "–" where there is none."""
+    return "–" if math.isnan(value) else f"{value:.1f}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import streamlit as st
@@ -13,17 +15,33 @@ class Markup(str):
     """Text that is markup already and is not escaped again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """From `least` to `most`, with a line at `middle`."""
+
+    least: float
+    most: float
+    middle: float
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
     """A table; numbers stand right. `empty` is said where there are no rows."""
-    drawn = [
-        "<tr>" + "".join(_cell(value, "th" if column == 0 else "td") for column, value in enumerate(row)) + "</tr>"
-        for row in rows
-    ]
-    if not drawn:
+    known = list(rows)
+    if not known:
         st.html(f'<p class="soft">{html.escape(empty)}</p>')
         return
-    titles = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in head)
-    st.html(f'<div class="wide"><table><thead><tr>{titles}</tr></thead><tbody>{"".join(drawn)}</tbody></table></div>')
+    drawn = (
+        "<tr>" + "".join(_cell(value, "th" if column == 0 else "td") for column, value in enumerate(row)) + "</tr>"
+        for row in known
+    )
+    numeric = [isinstance(value, (int, float)) for value in known[0]]
+    titles = "".join(
+        f'<th scope="col"{" class=number" if is_number else ""}>{html.escape(title)}</th>'
+        for title, is_number in zip(head, numeric, strict=True)
+    )
+    st.html(
+        f'<div class="wide"><table><thead><tr>{titles}</tr></thead><tbody>{"".join(drawn)}</tbody></table></div>'
+    )
 
 
 def figures(values: Sequence[tuple[str, str]]) -> None:
@@ -37,18 +55,21 @@ def figures(values: Sequence[tuple[str, str]]) -> None:
 def bar(done: float, total: float) -> Markup:
     """A bar of done out of total; the numbers stand beside it."""
     share = 0.0 if total <= 0 else min(1.0, done / total)
-    return Markup(f'<span class="bar" aria-hidden="true"><span style="width:{100 * share:.1f}%"></span></span>')
+    return Markup(
+        f'<span class="bar" aria-hidden="true"><span style="width:{100 * share:.1f}%"></span></span>'
+    )
 
 
-def interval_bar(value: float, low: float, high: float, least: float, most: float, middle: float) -> Markup:
-    """A value with its interval on a scale from `least` to `most`, `middle` marked."""
-    span = (most - least) or 1.0
+def interval_bar(value: float, low: float, high: float, scale: Scale) -> Markup:
+    """A value with its interval on a scale; nothing where one of them is not a number."""
+    if any(math.isnan(at) for at in (value, low, high)):
+        return Markup("")
 
     def place(at: float) -> float:
-        return 100 * min(1.0, max(0.0, (at - least) / span))
+        return 100 * min(1.0, max(0.0, (at - scale.least) / (scale.most - scale.least)))
 
     return Markup(
-        f'<span class="whisker" aria-hidden="true"><i style="left:{place(middle):.2f}%"></i>'
+        f'<span class="whisker" aria-hidden="true"><i style="left:{place(scale.middle):.2f}%"></i>'
         f'<b style="left:{place(low):.2f}%;width:{max(0.5, place(high) - place(low)):.2f}%"></b>'
         f'<em style="left:{place(value):.2f}%"></em></span>'
     )

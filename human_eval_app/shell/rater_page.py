@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 
 import streamlit as st
 
-from human_eval_app.records import Rater, StoreUnavailable
+from human_eval_app.records import Rater, Refused, StoreUnavailable
 from human_eval_app.serving import RatingService, current
 from human_eval_app.shell import visitor
 from human_eval_app.shell.pane import show_pane
@@ -23,7 +24,8 @@ def show() -> None:
         if rater is None:
             _stranger(service)
             return
-        served = service.store.serve(rater.id)  # as the pane will: it alone knows whether there is one left
+        served = service.store.serve(rater.id)  # as the pane will: it alone knows whether one is left
+        rater = service.store.rater(rater.id)  # which may just have finished
     except StoreUnavailable:
         _message("One moment", "The study cannot be reached right now. Your place is kept.")
         st.button("Try again", type="primary")
@@ -54,13 +56,18 @@ def _stranger(service: RatingService) -> None:
 def _consent(service: RatingService, rater: Rater) -> None:
     design = service.study.design
     _heading(design.title)
-    st.header("What you will do")
+    _section("What you will do")
     _prose(design.instructions)
-    st.header("Taking part")
+    _section("Taking part")
     _prose(design.consent)
     agreed = st.checkbox("I have read this and agree to take part.", key="agree")
     st.button(
-        "Begin", type="primary", disabled=not agreed, on_click=service.store.consent, args=(rater.id,), key="begin"
+        "Begin",
+        type="primary",
+        disabled=not agreed,
+        on_click=service.store.consent,
+        args=(rater.id,),
+        key="begin",
     )
 
 
@@ -89,13 +96,20 @@ def _finished(service: RatingService, rater: Rater) -> None:
     design = service.study.design
     _message("Thank you", f"You have finished: {_pages(rater.done)} answered. All of it is saved.")
     if rater.completion_code:
-        st.header("Your completion code")
+        _section("Your completion code")
         st.html(f'<p class="code">{html.escape(rater.completion_code)}</p>')
     if design.completion_url:
         address = design.completion_url.replace("{code}", rater.completion_code or "")
         st.link_button("Back to the recruiting site", address, type="primary")
     else:
         _prose("You can close this page.")
+    if rater.done:
+        st.button("Change my last answer", on_click=_go_back, args=(service, rater), key="go_back")
+
+
+def _go_back(service: RatingService, rater: Rater) -> None:
+    with contextlib.suppress(Refused):  # all was skipped, or the study was closed meanwhile: the page says so
+        service.store.undo(rater.id)
 
 
 def _closed(_service: RatingService, rater: Rater) -> None:
@@ -144,6 +158,10 @@ def _message(title: str, text: str) -> None:
 def _heading(title: str) -> None:
     style("bare", "reading")
     st.html(f"<h1>{html.escape(title)}</h1>")
+
+
+def _section(title: str) -> None:
+    st.html(f"<h2>{html.escape(title)}</h2>")
 
 
 def _prose(text: str) -> None:

@@ -10,6 +10,8 @@ import streamlit as st
 
 def style(*names: str) -> None:
     """Adds style sheets of this folder, such as "reading", to the page."""
+    if st.context.theme.type == "dark":
+        names = (*names, "on_dark")
     st.html("<style>" + "\n".join(_sheet(name) for name in names) + "</style>")
 
 
