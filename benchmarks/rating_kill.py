@@ -50,8 +50,8 @@ def main() -> int:
         )
     print(
         f"{report.raters} raters ({report.finished} finished), {report.kills} kills "
-        f"in {report.seconds:.0f} s: {report.acknowledged} answers acknowledged, {report.lost} lost, {report.doubled} doubled, "
-        f"{report.unknown} unknown to raters"
+        f"in {report.seconds:.0f} s: {report.acknowledged} answers acknowledged, "
+        f"{report.lost} lost, {report.doubled} doubled, {report.unknown} unknown to raters"
     )
     for deed, count in report.refused.items():
         print(f"{deed}: {count}")

@@ -174,6 +174,7 @@ def _pages(study: Study) -> int:
 def _totals(store: RatingStore) -> dict[str, int]:
     found = store.progress()
     return {
+        "raters_who_entered": sum(rater.entered_at is not None for rater in store.raters()),
         "ratings_in_the_study": found.ratings,
         "skipped": found.skipped,
         "flagged": found.flagged,

@@ -60,10 +60,10 @@ class RaterClient:
         """Uses an invite token up: opens its page and presses Begin. Raises RefusedError."""
         page = self._send("GET", f"/enter/{token}")
         if page.status_code != 200:
-            raise RefusedError(page.status_code, "token", page.text[:200])
+            raise RefusedError(page.status_code, "no page", page.text[:200])
         begun = self._send("POST", f"/enter/{token}", {})
-        if begun.status_code not in (302, 303):
-            raise RefusedError(begun.status_code, "token", begun.text[:200])
+        if begun.status_code != 303:
+            raise _refused(begun)
 
     def state(self) -> Json:
         """The phase and the counts."""
@@ -118,13 +118,9 @@ class RaterClient:
 
     def _json(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Json:
         answer = self._send(method, path, body)
-        try:
-            found = answer.json()
-        except ValueError:
-            raise RefusedError(answer.status_code, "no JSON", answer.text[:200]) from None
         if answer.status_code != 200:
-            raise RefusedError(answer.status_code, str(found.get("error")), str(found.get("message", "")))
-        return dict(found)
+            raise _refused(answer)
+        return dict(answer.json())
 
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
         until = time.monotonic() + self._patience
@@ -144,3 +140,11 @@ class RaterClient:
                     raise UnreachableError(f"{method} {path}: status {answer.status_code}")
             time.sleep(wait)
             wait = min(1.0, wait * 2)
+
+
+def _refused(answer: httpx.Response) -> RefusedError:
+    try:
+        found = answer.json()
+    except ValueError:
+        return RefusedError(answer.status_code, "no JSON", answer.text[:200])
+    return RefusedError(answer.status_code, str(found.get("error")), str(found.get("message", "")))

@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from human_eval_app.design import StudyDesign
-from human_eval_app.records import Presentation, Refused
+from human_eval_app.records import Presentation, Refused, TokenRefused
 from human_eval_app.simulated.crowd import Crowd
 from human_eval_app.simulated.draws import uniform
 from human_eval_app.simulated.habits import Habits
@@ -70,7 +70,8 @@ def rate_in_store(
     """Sends one rater per invite token through the study of `store`; returns how many pages were answered.
 
     `clock` must be the store's own. `on_page` is told each finished page. A rater who has waited `most_waits`
-    times for items that others hold gives up. Raises what the store raises.
+    times for items that others hold gives up; one who comes when the study is full is not let in. Raises what
+    the store raises.
     """
     design, begin = store.design, clock.now
     due: list[tuple[float, int]] = []
@@ -118,7 +119,13 @@ class _StoreRater:
     def act(self, clock: SimulatedClock) -> tuple[float | None, int]:
         """Does what is due now: (seconds until the next act, or None at the end; pages answered)."""
         if self._id is None:
-            rater = self._store.rater_of(self._store.exchange(self._token, agent="simulated rater"))
+            try:
+                session = self._store.exchange(self._token, agent="simulated rater")
+            except TokenRefused as refused:
+                if refused.reason == "full":
+                    return None, 0
+                raise
+            rater = self._store.rater_of(session)
             assert rater is not None, "a session that was just made is unknown"
             self._id = rater.id
         answered = 0

@@ -16,6 +16,9 @@ from human_eval_app.simulated.page_reading import PageReader
 from human_eval_app.simulated.rater_client import RaterClient, RefusedError
 
 OVER = frozenset({"finished", "closed", "screened_out"})
+TURNED_AWAY = "full"
+"""The phase of a rater whom a study that has all its ratings does not let in."""
+
 WAITING_SECONDS = 0.5
 
 
@@ -74,7 +77,13 @@ class WebRater:
         `Visit.deeds`, and the rater goes on where the server says.
         """
         if token is not None:
-            self._client.enter(token)
+            try:
+                self._client.enter(token)
+            except RefusedError as refused:
+                if refused.reason != TURNED_AWAY:
+                    raise
+                self._visit.phase = TURNED_AWAY
+                return self._visit
         page: Mapping[str, Any] = self._client.item()
         while self._keep_going():
             if "presentation" in page:

@@ -46,7 +46,9 @@ def study_design(
                     Item(f"{prompt}--{'-'.join(side)}", prompt, f"a {prompt}", category, "rating", arms)
                 )
     expected = {q.name: q.keys[0] for q in questions_of(kind, strict)}  # type: ignore[arg-type]
-    arms = tuple(Arm(name, (picture.id,)) for name in (("made",) if kind == "alignment" else ("made", "noise")))
+    arms = tuple(
+        Arm(name, (picture.id,)) for name in (("made",) if kind == "alignment" else ("made", "noise"))
+    )
     for number in range(controls):
         items.append(Item(f"control-{number}", f"c{number}", "a control", "", "control", arms, expected))
     sources = tuple(
@@ -110,16 +112,20 @@ def simulated_frame(
         for item in items:
             place = prompts.index(item.prompt_id)
             for rater in np.flatnonzero(who[place]):
-                answers = {q.name: keys[float(tables[q.name, item.models][place, rater])] for q in design.questions}
-                rows += _rows(design, item, int(rater) + 1 + offset, cell, bool(sides[item.id][rater]), answers, rng)
+                answers = {
+                    q.name: keys[float(tables[q.name, item.models][place, rater])] for q in design.questions
+                }
+                rows += _rows(
+                    design, item, int(rater) + 1 + offset, cell, bool(sides[item.id][rater]), answers, rng
+                )
         for item in controls:
             for rater in range(raters):
                 chance = rater >= raters - careless
                 right = rng.random() < (0.45 if chance else 0.97)
-                answers = {
-                    q.name: item.expected[q.name] if right else q.keys[-1] for q in design.questions
-                }
-                rows += _rows(design, item, rater + 1 + offset, cell, bool(sides[item.id][rater]), answers, rng)
+                answers = {q.name: item.expected[q.name] if right else q.keys[-1] for q in design.questions}
+                rows += _rows(
+                    design, item, rater + 1 + offset, cell, bool(sides[item.id][rater]), answers, rng
+                )
     frame = pd.DataFrame(rows)
     fast = frame["rater"].isin(
         [

@@ -21,6 +21,8 @@ HARMLESS = (
     "ERR_CONNECTION_REFUSED",
     "ERR_CONNECTION_RESET",
     "WebSocket",
+    "Client Error in reaching server endpoint",  # Streamlit's own words when its server is gone
+    "Streamlit server is not responding",
 )
 
 
