@@ -128,7 +128,7 @@ def _arm_means(means: Numbers, contrast: Contrast) -> Numbers:
     share = np.abs(contrast.coefficients)
     totals = share.sum(0)
     by_arm = (share * means.reshape(share.shape)).sum(0)
-    return np.divide(by_arm, totals, out=np.zeros_like(by_arm), where=totals > 0)
+    return np.asarray(np.divide(by_arm, totals, out=np.zeros_like(by_arm), where=totals > 0))
 
 
 def _cell_means(layout: Layout, values: Numbers, contrast: Contrast) -> Numbers:
