@@ -30,6 +30,7 @@ from typing import Any
 from scipy import stats
 
 from human_eval_app.design import StudyDesign
+from human_eval_app.simulated.browser_page import BROWSERS, RatingPage, find_browser
 from human_eval_app.simulated.crowd import Crowd
 from human_eval_app.simulated.habits import STEADY
 from human_eval_app.simulated.server_process import ServerProcess
@@ -37,7 +38,6 @@ from human_eval_app.store import open_store
 from human_eval_app.study import Study
 
 LIMIT_MS = 300.0
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 TIMER = """
 (() => {
@@ -47,10 +47,12 @@ TIMER = """
   const paths = () => [...find().querySelectorAll(".stage img")].map((image) => image.src).join();
   document.addEventListener("click", (event) => {
     if (!find() || !event.composedPath().some((e) => e.classList?.contains("choice"))) return;
+    if (find().querySelector(".count").textContent.startsWith("Practice")) return;
     clicked = event.timeStamp; before = paths();
   }, true);
-  const look = (now) => {
-    if (clicked && find()) {
+  const look = () => {
+    if (!find()) clicked = 0; // a break came
+    if (clicked) {
       const images = [...pane.querySelectorAll(".stage img")];
       const up = images.length && paths() !== before && images.every((image) => image.complete
         && image.naturalWidth && image.checkVisibility({ opacityProperty: true, visibilityProperty: true }));
@@ -122,7 +124,7 @@ def click_through(base: str, token: str, pages: int, seconds: float) -> list[flo
     """One browser answers up to `pages` pages; its waiting times in milliseconds."""
     from playwright.sync_api import sync_playwright
 
-    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    path = find_browser()
     if path is None:
         sys.exit(f"no browser: none of {', '.join(BROWSERS)} is on the PATH")
     waits: list[float] = []
@@ -131,29 +133,12 @@ def click_through(base: str, token: str, pages: int, seconds: float) -> list[flo
         context = browser.new_context(viewport={"width": 1280, "height": 800})
         context.expose_function("reportWait", waits.append)
         context.add_init_script(TIMER)
-        page = context.new_page()
-        page.set_default_timeout(120_000)
-        page.goto(f"{base}/enter/{token}")
-        page.click("#begin")
-        page.locator(".st-key-agree label").click()
-        page.locator(".st-key-begin button:not([disabled])").click()
-        ready = page.locator('main.pane[data-state="ready"]')
-        between = page.locator(
-            ".feedback button.main:not([aria-disabled=true]), .st-key-start button, .st-key-go_on button"
-        )
-        over = page.locator("h1", has_text="Thank you")
-        while len(waits) < pages:
-            ready.or_(between).or_(over).first.wait_for()
-            if over.count():
-                break
-            if between.count():
-                between.first.click()
-                page.wait_for_timeout(500)
-                continue
-            page.wait_for_timeout(1000 * seconds)
-            for number in range(page.locator("main.pane .question").count()):
-                page.locator("main.pane .question").nth(number).locator("button.choice").first.click()
-            page.wait_for_timeout(100)
+        page = RatingPage(context.new_page(), base)
+        page.enter(token)
+        while len(waits) < pages and (place := page.wait_until()) != "finished":
+            if place == "rate":
+                page.page.wait_for_timeout(1000 * seconds)
+            page.step()
         browser.close()
     return waits
 

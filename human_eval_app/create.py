@@ -28,7 +28,7 @@ from human_eval_app.questions import Kind, questions_of
 from human_eval_app.selection import common_prompts, draw_order, shuffled_by_id, without_people
 from human_eval_app.sources import PictureSource, reference_source
 from human_eval_app.stimuli import Slot, native_sizes, opaque_id, register_pictures
-from human_eval_app.study_settings import StudySettings, controls_needed, raters_needed, settings_for
+from human_eval_app.study_settings import StudySettings, raters_needed, settings_for, with_controls
 from human_eval_app.study_texts import CONSENT, TITLES, check_tells_no_model, instructions_for
 from human_eval_app.study_writing import Written, building
 
@@ -121,7 +121,8 @@ def plan_from(options: CreateOptions, loaded: Models, reference: PictureSource |
         first = planned.left_out[0]
         raise InputError(f"no prompt has the pictures it needs (first: {first.prompt_id}: {first.reason})")
     largest = max(Counter(_cell(settings, item) for item in planned.items).values())
-    wanted = controls_needed(settings, largest)
+    settings = with_controls(settings, largest)
+    wanted = settings.controls or 0
     samples = settings.samples if options.kind == "side_by_side" else 1
     trials = make_trials(
         Material(options.kind, loaded.sources, reference, prompts, tuple(spare), samples, options.seed),
@@ -189,7 +190,7 @@ def create_study(
             nesting=plan.settings.nesting,
             quota=plan.settings.quota,
             items_per_rater=plan.settings.items_per_rater,
-            control_every=plan.settings.control_every,
+            control_every=plan.settings.control_every or 0,
             break_every=plan.settings.break_every,
             min_dwell_ms=plan.settings.min_dwell_ms,
             lease_seconds=plan.settings.lease_seconds,

@@ -57,6 +57,7 @@ export class View {
     host.append(this.pane);
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(this.stage);
+    this.observer.observe(this.pane); // the stage is hidden, and tells nothing, while the screen is too small
     this.fit();
   }
 

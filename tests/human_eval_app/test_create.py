@@ -26,7 +26,7 @@ from human_eval_app.model_folders import ModelGiven
 from human_eval_app.questions import Kind
 from human_eval_app.selection import PEOPLE, draw_order, draw_samples, most_unlike, without_people
 from human_eval_app.study import Study
-from human_eval_app.study_settings import raters_needed
+from human_eval_app.study_settings import StudySettings, raters_needed, with_controls
 
 SECRET = b"k" * 32
 
@@ -220,6 +220,14 @@ def test_coco_preset(preset: str, kind: Kind, expected: dict[str, Any], tmp_path
     assert design.items_of("control")
     assert "200 prompts were asked for; there are 8." in design.notices
     assert design.preset == preset
+
+
+@pytest.mark.parametrize(("pages", "every", "controls"), [(50, 10, 5), (200, 10, 5), (25, 5, 5), (16, 3, 6)])
+def test_a_rater_meets_about_five_control_trials(pages: int, every: int, controls: int) -> None:
+    settings = with_controls(StudySettings(items_per_rater=50), pages)
+    assert (settings.control_every, settings.controls) == (every, controls)
+    assert with_controls(StudySettings(control_every=0), pages).controls == 0
+    assert with_controls(StudySettings(controls=2), pages).controls == 2
 
 
 def test_drawbench_preset(tmp_path: Path) -> None:

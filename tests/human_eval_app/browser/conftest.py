@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from human_eval_app.simulated.browser_page import BROWSERS, find_browser
+
 sys.path.insert(0, str(Path(__file__).parent))
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 REQUIRE = "DRAWBENCH_REQUIRE_BROWSER"
 
 
 def chromium() -> str:
     """Path of the system's Chromium; without one, skips, or fails with DRAWBENCH_REQUIRE_BROWSER=1."""
-    path = next((found for name in NAMES if (found := shutil.which(name))), None)
+    path = find_browser()
     if path is None:
-        reason = f"no browser: none of {', '.join(NAMES)} is on the PATH"
+        reason = f"no browser: none of {', '.join(BROWSERS)} is on the PATH"
         if os.environ.get(REQUIRE) == "1":
             pytest.fail(reason)
         pytest.skip(reason)

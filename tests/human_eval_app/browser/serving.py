@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext
-from rating_page import RatingPage
 from small_studies import small_design, write_study
 from witness import Witness
 
 from human_eval_app.questions import Kind
+from human_eval_app.simulated.browser_page import RatingPage
 from human_eval_app.simulated.server_process import ServerProcess
 from human_eval_app.store import open_store
 from human_eval_app.study import Study

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from checking import HARMLESS, check_console, check_ratings
-from rating_page import HeldKey, RatingPage
+from held_key import HeldKey
 from serving import Served, serve_study
+
+from human_eval_app.simulated.browser_page import RatingPage
 
 
 @pytest.fixture(scope="module")

@@ -234,13 +234,10 @@ def test_no_page_message_or_address_in_a_real_browser(running: Running) -> None:
             scanner.look(f"{where} (address)", response.url)
             scanner.look(f"{where} (headers)", str(response.all_headers()))
 
-        def listen(socket: Any) -> None:
-            socket.on("framereceived", lambda frame: scanner.look("websocket", frame))
-
         responses: list[Any] = []
         frames: list[Any] = []
-        page.on("response", responses.append)
-        page.on("websocket", lambda socket: socket.on("framereceived", frames.append))
+        page.on("response", lambda response: responses.append(response))
+        page.on("websocket", lambda made: made.on("framereceived", lambda frame: frames.append(frame)))
         page.on("console", lambda message: frames.append(message.text))
         page.goto(f"{running.base}/enter/{running.tokens[0]}")
         page.click("#begin")

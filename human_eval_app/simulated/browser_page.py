@@ -1,11 +1,16 @@
-"""Goes through the raters' pages in a browser, as a person would."""
+"""Goes through the raters' pages in a real browser, as a person would. Needs playwright where it is used."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from playwright.sync_api import CDPSession, Locator, Page
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+"""Names under which the system's Chromium is looked for."""
 
 Choose = Callable[[int], str]
 Place = Literal["consent", "rate", "feedback", "practice_done", "break", "finished", "message", "nowhere"]
@@ -43,8 +48,16 @@ GONE_ON = f"""
 """
 
 
+def find_browser() -> str | None:
+    """Path of the system's Chromium, or None."""
+    return next((found for name in BROWSERS if (found := shutil.which(name))), None)
+
+
 class RatingPage:
-    """A tab of one rater."""
+    """A tab of one rater, at the server `base` (such as "http://127.0.0.1:8501").
+
+    What does not come within a minute raises playwright's TimeoutError.
+    """
 
     def __init__(self, page: Page, base: str) -> None:
         self.page = page
@@ -144,19 +157,3 @@ class RatingPage:
             "images => images.map((image) => new URL(image.src, location.href).pathname)"
         )
         return found
-
-
-class HeldKey:
-    """A key of the real keyboard, held down: the browser sees repeats marked as such."""
-
-    def __init__(self, page: Page, key: str) -> None:
-        self._session: CDPSession = page.context.new_cdp_session(page)
-        self._event = {"key": key, "code": f"Digit{key}", "text": key, "windowsVirtualKeyCode": ord(key)}
-
-    def down(self, repeat: bool = False) -> None:
-        """The key goes down, or repeats."""
-        self._session.send("Input.dispatchKeyEvent", {"type": "keyDown", "autoRepeat": repeat, **self._event})
-
-    def up(self) -> None:
-        """The key is let go."""
-        self._session.send("Input.dispatchKeyEvent", {"type": "keyUp", **self._event})
