@@ -84,7 +84,11 @@ def test_without_resampling_weights_the_bootstrap_is_alpha() -> None:
 
 def test_intervals_cover_the_alpha_of_many_items_and_raters() -> None:
     def study(rng: np.random.Generator, items: int, raters: int) -> tuple[np.ndarray, ...]:
-        z = rng.normal(size=(items, 1)) + 0.4 * rng.normal(size=(1, raters)) + rng.normal(size=(items, raters))
+        z = (
+            rng.normal(size=(items, 1))
+            + 0.4 * rng.normal(size=(1, raters))
+            + rng.normal(size=(items, raters))
+        )
         codes = (z > -0.4).astype(int) + (z > 0.4)
         item, rater = np.divmod(np.arange(codes.size), raters)
         return codes.ravel(), item, rater

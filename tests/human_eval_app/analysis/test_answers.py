@@ -53,9 +53,10 @@ def test_raters_below_the_gate_are_left_out_and_those_without_trials_stay(frame:
     answers = answers_that_count(sorted_answers(frame), gate=0.8)
     assert answers.low_raters == ("2",)
     assert set(answers.table["rater"]) == {1, 3, 4, 5, 6}
-    assert answers.counts["rater below 80% of control trials"] == (
-        (frame["rater"] == 2) & (frame["role"] == "rating")
-    ).sum()
+    assert (
+        answers.counts["rater below 80% of control trials"]
+        == ((frame["rater"] == 2) & (frame["role"] == "rating")).sum()
+    )
 
 
 def test_a_control_trial_is_right_if_all_its_questions_are() -> None:
@@ -74,7 +75,9 @@ def test_pairs_are_turned_so_that_the_reference_is_model_b(frame: pd.DataFrame) 
     turned["choice"] = frame["choice"].replace({"a": "b", "b": "a"})
     turned["value"] = 1 - frame["value"]
     turned["swapped"] = ~frame["swapped"]
-    one, other = (answers_that_count(sorted_answers(f, ("imagen", "reference"))).table for f in (frame, turned))
+    one, other = (
+        answers_that_count(sorted_answers(f, ("imagen", "reference"))).table for f in (frame, turned)
+    )
     pd.testing.assert_frame_equal(one, other)
     assert set(one["model_b"]) == {"reference"}
 

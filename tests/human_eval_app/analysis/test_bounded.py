@@ -59,9 +59,7 @@ def test_the_percentile_p_and_the_percentile_interval_agree(drawn: list[float], 
 def test_which_interval_is_reported(spread: float, prompts: int, raters: int, by: str) -> None:
     estimate = TEstimate(60.0, 2.0, 30, "two-way t")
     replicates = np.random.default_rng(0).normal(60, spread, 2000)
-    ends = ends_of(
-        estimate, replicates, bounds=SHARE, null=50, prompts=prompts, raters=raters, seed=0
-    )
+    ends = ends_of(estimate, replicates, bounds=SHARE, null=50, prompts=prompts, raters=raters, seed=0)
     assert by in ends.interval.method
     assert by not in ends.beside.method
     assert ends.p < 0.05
@@ -70,7 +68,13 @@ def test_which_interval_is_reported(spread: float, prompts: int, raters: int, by
 def test_resamples_without_ratings_leave_wilson_alone() -> None:
     replicates = np.where(np.arange(1000) % 10 == 0, np.nan, 60.0)
     ends = ends_of(
-        TEstimate(60.0, 2.0, 30, "two-way t"), replicates, bounds=SHARE, null=50, prompts=50, raters=20, seed=0
+        TEstimate(60.0, 2.0, 30, "two-way t"),
+        replicates,
+        bounds=SHARE,
+        null=50,
+        prompts=50,
+        raters=20,
+        seed=0,
     )
     assert "Wilson" in ends.interval.method
     assert "no bootstrap" in ends.beside.method

@@ -87,6 +87,36 @@ def test_a_difference_of_arms_cancels_what_raters_share() -> None:
     assert difference.error < 0.05
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_category_of_one_prompt_does_not_take_the_overall_interval_away(nested: bool) -> None:
+    """Such studies' intervals still cover the truth, and err on the long side."""
+    rng = np.random.default_rng(8)
+    model = LatentModel(0.6)
+    counts, raters = (6, 5, 4, 1), 10
+    held = draws = 0
+    for _ in range(150):
+        everyone = model.draw(rng, sum(counts), raters)
+        rows: list[tuple[int, int, int, float]] = []
+        start = 0
+        for category, count in enumerate(counts):
+            table = model.draw(rng, count, raters) if nested else everyone[start : start + count]
+            rows += [
+                (start + p, r + 100 * category * nested, category, table[p, r])
+                for p in range(count)
+                for r in range(raters)
+            ]
+            start += count
+        prompts, people, categories, values = (np.array(column) for column in zip(*rows, strict=True))
+        layout = Layout.of(prompts, people, categories, np.zeros(len(rows)))
+        assert layout.nested == nested
+        alone = contrast_estimate(layout, values, category_contrast(layout, 3, (1.0,)))
+        assert math.isnan(alone.error)
+        interval = contrast_estimate(layout, values, macro_contrast(layout, (1.0,))).interval()
+        held += interval.low <= model.mean <= interval.high
+        draws += 1
+    assert held >= 0.9 * draws
+
+
 def test_what_cannot_be_estimated_says_so() -> None:
     values = np.array([1.0, 0.0, 1.0, 1.0])
     lonely = Layout.of(["p"] * 4, [1, 2, 3, 4], ["c"] * 4, ["a"] * 4)

@@ -62,7 +62,9 @@ def test_with_ties_it_is_the_maximum_of_davidsons_likelihood(seed: int) -> None:
                 total -= ties[i, j] * (math.log(even) - whole)
         return total
 
-    best = minimize(loss, np.zeros(4), method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-9, "maxiter": 9999})
+    best = minimize(
+        loss, np.zeros(4), method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-9, "maxiter": 9999}
+    )
     fit = fit_davidson(wins, ties)
     np.testing.assert_allclose(fit.strengths[:3], best.x[:3], atol=1e-4)
     assert fit.nu == pytest.approx(math.exp(best.x[3]), rel=1e-3)

@@ -104,7 +104,9 @@ def test_strict_studies_have_no_ties() -> None:
 def test_unanimous_raters_still_have_an_interval() -> None:
     frame = simulated_frame(study_design(categories={"x": 12}, controls=0), raters=10, per_prompt=10)
     frame = frame.assign(choice="a", value=1.0)
-    net = by_place(estimate_rows(answers_of(frame), resamples=300))["text", "imagen", "glide", "macro", "", "net"]
+    net = by_place(estimate_rows(answers_of(frame), resamples=300))[
+        "text", "imagen", "glide", "macro", "", "net"
+    ]
     assert (net.value, net.high) == pytest.approx((100, 100))
     assert 20 < net.low < 80
 

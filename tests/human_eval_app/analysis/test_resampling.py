@@ -69,7 +69,9 @@ def test_nested_raters_are_drawn_in_their_category() -> None:
 def test_the_spread_counts_prompts_raters_and_three_times_the_single_answer() -> None:
     rng = np.random.default_rng(1)
     prompts, raters = 120, 40
-    table = 2 * rng.normal(size=(prompts, 1)) + rng.normal(size=(1, raters)) + rng.normal(size=(prompts, raters))
+    table = (
+        2 * rng.normal(size=(prompts, 1)) + rng.normal(size=(1, raters)) + rng.normal(size=(prompts, raters))
+    )
     row, column = np.divmod(np.arange(table.size), raters)
     layout = Layout.of(row, column, np.zeros(table.size), np.zeros(table.size))
     found = two_way_replicates(layout, table.reshape(-1, 1), resamples=3000, seed=0)
