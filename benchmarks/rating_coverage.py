@@ -1,11 +1,11 @@
 """Do 95% intervals of ratings cover the truth 95 times in 100? By simulation, prompts and raters drawn anew.
 
-    OMP_NUM_THREADS=1 python benchmarks/rating_coverage.py --draws 400 --out results/reference/rating-coverage.txt
+    OMP_NUM_THREADS=1 python benchmarks/rating_coverage.py --draws 400 --out coverage.txt
 
 Impressions are latent: prompts of standard deviation 0.8, raters of 0.4, noise of 1, two thresholds. Each
 study is analysed by the code that `drawbench study analyse` uses. "reported" is the interval of the report,
 "bootstrap" and "Wilson t" the two it is chosen from, "pooled" Wilson's over all ratings as if they were
-independent, which is what is wrong with many papers. False alarms are the share of studies without a true
+independent, as papers often do. False alarms are the share of studies without a true
 preference whose p is below 5%. A mark stands beside reported shares outside 92% to 98%; with 400 draws a share
 of 95% is known to 1.1%, with 2,000 to 0.5%.
 """
@@ -108,7 +108,16 @@ def study(case: Case, draws: int, resamples: int = 1000, seed: int = 0) -> Found
         alarms += ends.p < 0.05
     reported, bootstrap, wilson_t, naive = (hits / draws).tolist()
     return Found(
-        case, draws, truth, reported, bootstrap, wilson_t, naive, lengths / draws, used / draws, alarms / draws
+        case,
+        draws,
+        truth,
+        reported,
+        bootstrap,
+        wilson_t,
+        naive,
+        lengths / draws,
+        used / draws,
+        alarms / draws,
     )
 
 

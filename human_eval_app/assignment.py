@@ -42,12 +42,16 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class CellNeed:
-    """How a cell stands. `open_places` of `places` are free; raters there are expected to fill `pending`."""
+    """How a cell stands. `open_places` of `places` are free; raters there are expected to fill `pending`.
+
+    `live` more places are leased and may come back.
+    """
 
     cell: str
     places: int
     open_places: int
     pending: int
+    live: int = 0
 
 
 def draw(seed: int, *parts: object) -> int:
@@ -124,17 +128,21 @@ def choose_swapped(candidate: Candidate, *, straight: int, swapped: int, seed: i
     return bool(draw(seed, "side", rater, candidate.item_id) & 1)
 
 
-def choose_cell(needs: Iterable[CellNeed], *, seed: int, rater: int) -> str | None:
+def choose_cell(needs: Iterable[CellNeed], *, seed: int, rater: int, may_wait: bool) -> str | None:
     """The cell a new rater joins: where the largest share of places is neither taken nor spoken for.
 
-    None where no cell has an open place. A cell whose open places are all spoken for comes last.
+    A cell whose open places are all spoken for comes last. None where no cell has an open place, nor, for a
+    rater who `may_wait`, a leased one that may come back.
     """
-    open_cells = [need for need in needs if need.open_places > 0]
-    return (
-        max(
-            open_cells,
-            key=lambda n: ((n.open_places - n.pending) / n.places, draw(seed, "cell", rater, n.cell)),
-            default=CellNeed("", 1, 0, 0),
-        ).cell
-        or None
-    )
+    open_cells = [need for need in needs if need.open_places > 0 or (may_wait and need.live > 0)]
+    if not open_cells:
+        return None
+    return max(
+        open_cells,
+        key=lambda n: (
+            n.open_places > 0,
+            (n.open_places - n.pending) / n.places,
+            n.live,
+            draw(seed, "cell", rater, n.cell),
+        ),
+    ).cell

@@ -66,8 +66,9 @@ def make_trials(material: Material, practice: int, controls: int) -> Trials:
     }
     sources: dict[str, PictureSource] = {}
     made = list(islice(makers[material.kind](material, sources), practice + controls))
-    roles: list[Role] = ["practice"] * practice + ["control"] * controls
-    items = tuple(trial.item(role) for role, trial in zip(roles, made, strict=False))
+    items = tuple(
+        trial.item("practice" if place < practice else "control") for place, trial in enumerate(made)
+    )
     used = {slot.source for item in items for arm in item.arms for slot in arm}
     return Trials(items, {name: source for name, source in sources.items() if name in used})
 
@@ -94,12 +95,14 @@ def _realism(material: Material, sources: dict[str, PictureSource]) -> Iterator[
 
 
 def _alignment(material: Material, sources: dict[str, PictureSource]) -> Iterator[_Trial]:
+    shown: tuple[PictureSource, ...]
+    fitting: PictureSource
     if material.reference is not None:
         shown, fitting = (material.reference,), material.reference
         fitting_prompts = list(_candidates(material, shown))
     else:
-        shown, fitting = material.models, _scenes(sources)
-        fitting_prompts = list(fitting.prompts.values())
+        shown, fitting = material.models, (scenes := _scenes(sources))
+        fitting_prompts = list(scenes.prompts.values())
     every = (*material.prompts, *material.spare)
     for number, prompt in enumerate(_candidates(material, shown)):
         if number % 2 == 0 and number // 2 < len(fitting_prompts):

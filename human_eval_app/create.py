@@ -13,6 +13,7 @@ from drawbench.types import Prompt
 from harness.progress import NoProgress, Progress
 from human_eval_app.controls import DEGRADED, Material, make_trials
 from human_eval_app.design import Arm, Item, LeftOut, ModelSource, StudyDesign
+from human_eval_app.design_checks import check_completion_url, check_name
 from human_eval_app.framing import Frame, Resampling, choose_frame
 from human_eval_app.item_plan import (
     ItemPlan,
@@ -27,7 +28,7 @@ from human_eval_app.questions import Kind, questions_of
 from human_eval_app.selection import common_prompts, draw_order, shuffled_by_id, without_people
 from human_eval_app.sources import PictureSource, reference_source
 from human_eval_app.stimuli import Slot, native_sizes, opaque_id, register_pictures
-from human_eval_app.study_settings import StudySettings, controls_needed, raters_needed, settings_for
+from human_eval_app.study_settings import StudySettings, raters_needed, settings_for, with_controls
 from human_eval_app.study_texts import CONSENT, TITLES, check_tells_no_model, instructions_for
 from human_eval_app.study_writing import Written, building
 
@@ -94,6 +95,9 @@ def plan_study(options: CreateOptions) -> StudyPlan:
     Reads pictures' headers only. Raises InputError where the runs do not make a study.
     """
     settings_for(options.kind, options.preset, options.settings)  # what can be told without reading runs
+    check_completion_url(options.completion_url)
+    if options.name is not None:
+        check_name(options.name)
     loaded = load_models(options.models, bench=options.bench, unfinished=options.unfinished)
     reference, notices = _reference(options, loaded)
     return plan_from(options, replace(loaded, notices=(*loaded.notices, *notices)), reference)
@@ -117,7 +121,8 @@ def plan_from(options: CreateOptions, loaded: Models, reference: PictureSource |
         first = planned.left_out[0]
         raise InputError(f"no prompt has the pictures it needs (first: {first.prompt_id}: {first.reason})")
     largest = max(Counter(_cell(settings, item) for item in planned.items).values())
-    wanted = controls_needed(settings, largest)
+    settings = with_controls(settings, largest)
+    wanted = settings.controls or 0
     samples = settings.samples if options.kind == "side_by_side" else 1
     trials = make_trials(
         Material(options.kind, loaded.sources, reference, prompts, tuple(spare), samples, options.seed),
@@ -125,7 +130,7 @@ def plan_from(options: CreateOptions, loaded: Models, reference: PictureSource |
         wanted,
     )
     items = (*planned.items, *trials.items)
-    made = Counter(item.role for item in trials.items)
+    made: Mapping[str, int] = Counter(item.role for item in trials.items)
     short = [
         f"Only {made[role]} of {number} {what} could be made from these prompts."
         for role, number, what in (
@@ -166,7 +171,8 @@ def create_study(
     `secret`: 32 bytes that ids are made with, random ones by default. Raises InputError where the folder
     exists, cannot be written, or a picture cannot be read.
     """
-    check_tells_no_model(_texts(plan), (model.name for model in plan.models if model.source != "reference"))
+    texts = _texts(plan)
+    check_tells_no_model(texts, (model.name for model in plan.models if model.source != "reference"))
     with building(folder, secret, database_url) as place:
         slots = plan.slots
         with (progress or NoProgress()).stage("registering pictures", len(slots)) as advance:
@@ -184,7 +190,7 @@ def create_study(
             nesting=plan.settings.nesting,
             quota=plan.settings.quota,
             items_per_rater=plan.settings.items_per_rater,
-            control_every=plan.settings.control_every,
+            control_every=plan.settings.control_every or 0,
             break_every=plan.settings.break_every,
             min_dwell_ms=plan.settings.min_dwell_ms,
             lease_seconds=plan.settings.lease_seconds,
@@ -198,7 +204,9 @@ def create_study(
             left_out=plan.left_out,
             shown_with_fewer=plan.fewer,
             notices=plan.notices,
-            **{key: text for key, text in _texts(plan).items() if key != "name"},
+            title=texts["title"],
+            instructions=texts["instructions"],
+            consent=texts["consent"],
         )
         short_kind = plan.options.kind.replace("_", "-")
         name = plan.options.name or f"{short_kind}-{design.content_digest[:8]}"

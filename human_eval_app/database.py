@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
@@ -25,6 +25,9 @@ from drawbench.errors import InputError
 from human_eval_app.network_file_systems import network_file_system
 from human_eval_app.records import StoreUnavailable
 from human_eval_app.schema import HEAD
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 Result = TypeVar("Result")
 
@@ -90,12 +93,12 @@ class Database:
         ):
             return work(connection)
 
-    def migrate(self) -> None:
-        """Brings the schema to `HEAD` in one transaction. Raises InputError where that cannot be."""
+    def migrate(self, revision: str = HEAD) -> None:
+        """Brings the schema to a revision in one transaction. Raises InputError where that cannot be."""
         with self.reading() as connection:
             found = _revision(connection)
-        if found != HEAD:
-            self.write(_upgrade)
+        if found != revision:
+            self.write(lambda connection: _upgrade(connection, revision))
 
     def dispose(self) -> None:
         """Closes all connections."""
@@ -240,15 +243,24 @@ def _revision(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def _upgrade(connection: Connection) -> None:
-    from alembic import command
+def migration_configuration(connection: Connection | None = None) -> Config:
+    """Alembic's configuration for this package's migrations."""
     from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "human_eval_app:migrations")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    from alembic import command
     from alembic.util import CommandError
 
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
     found = _revision(connection)  # again, now that nobody else migrates
-    if found == HEAD:
+    if found == revision:
         return
     if found is None and (tables := inspect(connection).get_table_names()):
         raise InputError(
@@ -260,11 +272,8 @@ def _upgrade(connection: Connection) -> None:
             f"the ratings database has schema {found}, newer than this version knows ({HEAD}); "
             "update the suite"
         )
-    config = Config()
-    config.set_main_option("script_location", "human_eval_app:migrations")
-    config.attributes["connection"] = connection
     try:
-        command.upgrade(config, HEAD)
+        command.upgrade(migration_configuration(connection), revision)
     except (CommandError, SQLAlchemyError) as error:
         if isinstance(error, DBAPIError):
             raise

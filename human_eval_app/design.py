@@ -181,10 +181,10 @@ class StudyDesign:
 
     @cached_property
     def cells(self) -> tuple[str, ...]:
-        """What raters are assigned to: the categories of a nested study, else the one cell "all"."""
+        """What raters are assigned to: the categories of a nested study, sorted, else the one cell "all"."""
         if self.nesting == "free":
             return (ALL_CELL,)
-        return tuple(dict.fromkeys(item.category for item in self.items if item.role == "rating"))
+        return tuple(sorted({item.category for item in self.items if item.role == "rating"}))
 
     def items_of(self, role: Role, cell: str | None = None) -> tuple[Item, ...]:
         """Items of a role; of a cell, the rating items of that category. Controls and practice are shared."""

@@ -21,7 +21,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from drawbench.errors import InputError
-from harness.atomic import write_together, writing_to
+from harness.atomic import write_atomic, writing_to
 from human_eval_app import data_dictionary, events
 from human_eval_app.design import StudyDesign
 from human_eval_app.instants import iso
@@ -71,9 +71,10 @@ def export_study(
     }
     with writing_to(out):
         out.mkdir(parents=True, exist_ok=True)
-        write_together(out, list(files.items()))
+        for name, data in files.items():
+            write_atomic(out / name, data)
         # Last: an export whose manifest names its files is whole.
-        write_together(out, [(MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())])
+        write_atomic(out / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
     return [out / name for name in (*sorted(files), MANIFEST)]
 
 

@@ -100,6 +100,7 @@ def reissue(
 
     base = _base(base_url)
     with opened(study) as (_, store):
+        store.rater(rater)  # raises InputError where there is none
         row = _row(store.reissue(rater), base)
     print(json.dumps(row, indent=2) if as_json else _line(row))
     return FINE
@@ -110,6 +111,7 @@ def revoke(study: StudyFolder, rater: Annotated[int, typer.Argument(help="The ra
     from human_eval_app.study_store import opened
 
     with opened(study) as (_, store):
+        store.rater(rater)  # raises InputError where there is none
         store.revoke(rater)
     print(f"rater {rater} cannot enter any more")
     return FINE

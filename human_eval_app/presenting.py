@@ -11,7 +11,7 @@ from sqlalchemy import Connection, exists, insert, select, update
 from human_eval_app.assignment import Candidate, Load, choose_item, choose_swapped, next_role, separation
 from human_eval_app.design import Role, StudyDesign
 from human_eval_app.events import append, rater_name
-from human_eval_app.instants import moment
+from human_eval_app.instants import maybe_moment, moment
 from human_eval_app.leases import UNANSWERED, has_room, lease_end, lock_rater, lock_study, reap, recount
 from human_eval_app.raters import load_for
 from human_eval_app.records import Phase, Presentation, Stage
@@ -102,8 +102,8 @@ def serve(
         return current, None
     following = server.following(current)
     return (
-        presented(connection, design, now, row, server.pages, current),
-        None if following is None else presented(connection, design, now, row, server.pages, following),
+        presented(connection, design, row, server.pages, current),
+        None if following is None else presented(connection, design, row, server.pages, following),
     )
 
 
@@ -358,7 +358,6 @@ class _Server:
 def presented(
     connection: Connection,
     design: StudyDesign,
-    now: int,
     row: Any,
     pages: Sequence[Page],
     page: Page,
@@ -381,7 +380,7 @@ def presented(
         total=total,
         role=page.role,
         revision=page.revision + 1,
-        served_at=moment(now if page.served_at is None else page.served_at),
+        served_at=maybe_moment(page.served_at),
         lease_expires_at=moment(page.lease_expires_at),
         answers=answers_of(connection, page.id, page.revision) if page.answered else {},
     )

@@ -13,7 +13,7 @@ from human_eval_app.design import StudyDesign
 from human_eval_app.events import append, clipped, rater_name, safe_id
 from human_eval_app.exclusions import excluded_targets
 from human_eval_app.instants import maybe_moment, milliseconds, moment
-from human_eval_app.leases import lock_rater, lock_study, reap
+from human_eval_app.leases import UNANSWERED, lock_rater, lock_study, reap
 from human_eval_app.records import Invite, Rater, RaterStatus, TokenRefused
 from human_eval_app.schema import RATED, SKIPPED, event, item, presentation, rater, rating, session, token
 from human_eval_app.tokens import new_code, new_token, token_hash
@@ -152,7 +152,7 @@ def exchange(
         needs = cell_needs(connection, design, now)
         if cell is not None:
             needs = [need for need in needs if need.cell == cell]
-        chosen = choose_cell(needs, seed=design.seed, rater=number)
+        chosen = choose_cell(needs, seed=design.seed, rater=number, may_wait=known is not None)
         if chosen is None:
             raise TokenRefused("full")
         connection.execute(
@@ -241,7 +241,16 @@ def cell_needs(connection: Connection, design: StudyDesign, now: int) -> list[Ce
     for row in connection.execute(on_their_way):
         if row.cell in pending:
             pending[row.cell] += max(0, load_for(design, row.cell).total - int(row.given))
-    return [CellNeed(cell, *counts.get(cell, (1, 0)), pending[cell]) for cell in design.cells]
+    out = (
+        select(item.c.cell, func.count())
+        .select_from(presentation.join(item))
+        .where(UNANSWERED, presentation.c.holds)
+        .group_by(item.c.cell)
+    )
+    live: dict[str, int] = {row[0]: row[1] for row in connection.execute(out)}
+    return [
+        CellNeed(cell, *counts.get(cell, (1, 0)), pending[cell], live.get(cell, 0)) for cell in design.cells
+    ]
 
 
 def rater_id_of(connection: Connection, credential: str) -> int | None:

@@ -98,6 +98,7 @@ class Rater:
 class Presentation:
     """An item put before a rater. `revision` is the one that the next submission writes (1 at first).
 
+    `served_at`: when it was first opened, None for a page that is only leased for preloading.
     `position` of `total` counts pages of its part (practice, or the rating itself) from 1. `answers` are
     the rater's earlier ones, as shown, after an undo.
     """
@@ -110,7 +111,7 @@ class Presentation:
     total: int
     role: Literal["rating", "control", "practice"]
     revision: int
-    served_at: datetime
+    served_at: datetime | None
     lease_expires_at: datetime
     answers: Mapping[str, str] = field(default_factory=dict)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from human_eval_app.records import Rater, StudyProgress
 
 BY = "command line"
+_TABLE_WIDTH = 160
 
 
 class TargetChoice(StrEnum):
@@ -113,7 +115,7 @@ def _set(study: StudyFolder, target: TargetChoice, target_id: str, reason: str, 
 def _print(progress: StudyProgress, people: list[Rater]) -> None:
     from rich.console import Console
 
-    console = Console(width=None, soft_wrap=True)
+    console = Console() if sys.stdout.isatty() else Console(width=_TABLE_WIDTH)
     console.print(
         f"{progress.name} ({progress.status}), design {progress.digest[:12]}", markup=False, highlight=False
     )

@@ -153,7 +153,8 @@ class RatingStore:
         whose answer was lost can be recognised when it asks again (see `entering`).
 
         Raises TokenRefused: unknown, revoked, used (also by another rater of the same `external_id`),
-        expired, closed, or full where nothing is left to rate for a rater who would be new.
+        expired, closed, or full where nothing is left to rate for a rater who would be new (through an open
+        link also where all that is left is out with others).
         """
         design = self.design
         return self._write(

@@ -17,13 +17,15 @@ from human_eval_app.questions import Kind
 
 MAX_SAMPLES = 8
 _MOST_CONTROLS = 20
+_USUAL_CONTROLS = 5
+_SELDOMEST, _OFTENEST = 10, 3
 
 
 @dataclass(frozen=True, slots=True)
 class StudySettings:
     """See `StudyDesign` for most of them. `prompts`: how many are drawn (0: all). `samples`: pictures a side
-    and page (side by side), or pages a prompt (the others). `controls` and `practice`: how many are made;
-    None for `controls`: as many as a rater meets.
+    and page (side by side), or pages a prompt (the others). `controls` and `practice`: how many are made.
+    None for `control_every`: so often that a rater meets about five; for `controls`: as many as that.
     """
 
     prompts: int = 0
@@ -32,7 +34,7 @@ class StudySettings:
     nesting: Nesting = "free"
     quota: int = 5
     items_per_rater: int = 50
-    control_every: int = 10
+    control_every: int | None = None
     controls: int | None = None
     practice: int = 3
     control_gate: float = 0.8
@@ -106,21 +108,27 @@ def settings_for(
     _check(kind, final)
     before, after = asdict(settings), asdict(final)
     departures = tuple(
-        f"Departs from {preset}: {name} is {after[name]}, not {before[name]}."
+        f"Departs from {preset}: {name} is {_said(name, after[name])}, not {_said(name, before[name])}."
         for name in before
         if preset is not None and before[name] != after[name]
     )
     return final, departures
 
 
-def controls_needed(settings: StudySettings, largest_cell: int) -> int:
-    """Control trials that one rater meets, at most `_MOST_CONTROLS`; what was asked for where it was."""
-    if settings.controls is not None:
-        return settings.controls
-    if not settings.control_every:
-        return 0
+def with_controls(settings: StudySettings, largest_cell: int) -> StudySettings:
+    """The settings with `control_every` and `controls` decided, for raters of `largest_cell` pages.
+
+    A gate on one or two control trials would keep or lose raters by luck, so in short studies they come more
+    often than after every tenth page.
+    """
     pages = min(settings.items_per_rater or largest_cell, largest_cell)
-    return min(_MOST_CONTROLS, math.ceil(pages / settings.control_every))
+    every = settings.control_every
+    if every is None:
+        every = max(_OFTENEST, min(_SELDOMEST, pages // _USUAL_CONTROLS))
+    controls = settings.controls
+    if controls is None:
+        controls = min(_MOST_CONTROLS, math.ceil(pages / every)) if every else 0
+    return replace(settings, control_every=every, controls=controls)
 
 
 def raters_needed(design: StudyDesign) -> dict[str, int]:
@@ -133,11 +141,17 @@ def raters_needed(design: StudyDesign) -> dict[str, int]:
     return needed
 
 
+def _said(name: str, value: object) -> str:
+    if value is None:
+        return "left to the suite"
+    return "all" if name in ("prompts", "items_per_rater") and value == 0 else str(value)
+
+
 def _check(kind: Kind, settings: StudySettings) -> None:
     most = MAX_SAMPLES if kind == "side_by_side" else 1000
     if not 1 <= settings.samples <= most:
         raise InputError(f"--samples must be 1 to {most} for {kind}, not {settings.samples}")
     if settings.strict and kind != "realism":
         raise InputError("--strict is for studies of realism")
-    if settings.controls and not settings.control_every:
+    if settings.controls and settings.control_every == 0:
         raise InputError("--controls need --control-every: without it no rater is given one")

@@ -197,7 +197,7 @@ def undo(
     pages = pages_of(connection, design, rater_id)
     current = next((page for page in pages if page.state == SERVED), None)
     if open_id is not None and current is not None and current.id != open_id:
-        return presented(connection, design, now, row, pages, current)  # asked again: already gone back
+        return presented(connection, design, row, pages, current)  # asked again: already gone back
     practising = row.practised_at is None and any(page.role == "practice" for page in pages)
     earlier = [
         page
@@ -225,7 +225,7 @@ def undo(
         target_id=back.id,
         detail={"revision": back.revision},
     )
-    return presented(connection, design, now, row, pages, back)
+    return presented(connection, design, row, pages, back)
 
 
 def skip(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from numpy.typing import NDArray
 from human_eval_app.analysis.answers import Answers
 from human_eval_app.analysis.estimates import CODES, NO_CATEGORY
 from human_eval_app.analysis.layout import Labels, Numbers
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CHUNK = 250
 UNANIMOUS = "undefined: unanimous, all answers are the same"
@@ -44,24 +48,21 @@ class Agreement:
     why: str
 
 
-def agreement_rows(answers: Answers, *, resamples: int = 2000, seed: int = 0) -> list[Agreement]:
-    """Agreement of every question over all items, then by category where there are several."""
+def agreement_rows(
+    answers: Answers, *, resamples: int = 2000, seed: int = 0, by_category: bool = True
+) -> list[Agreement]:
+    """Agreement of every question over all items, then by category where there are several.
+
+    With 0 `resamples` there are no intervals.
+    """
     rows = []
     for question in answers.questions:
         table = answers.table[answers.table["question"] == question]
+        rows.append(_agreement(question, "", table, resamples, seed))
         categories = sorted(set(table["category"]))
-        for category in ("", *categories) if len(categories) > 1 else ("",):
-            part = table if category == "" else table[table["category"] == category]
-            codes = part["choice"].map(CODES).to_numpy(dtype=np.intp)
-            _, item = np.unique(part["item"].to_numpy(dtype=object), return_inverse=True)
-            _, rater = np.unique(part["rater"].to_numpy(), return_inverse=True)
-            rows.append(_agreement(question, category, codes, item, rater, resamples, seed))
-        if "" in categories and len(categories) > 1:
-            unnamed = table[table["category"] == ""]
-            codes = unnamed["choice"].map(CODES).to_numpy(dtype=np.intp)
-            _, item = np.unique(unnamed["item"].to_numpy(dtype=object), return_inverse=True)
-            _, rater = np.unique(unnamed["rater"].to_numpy(), return_inverse=True)
-            rows.append(_agreement(question, NO_CATEGORY, codes, item, rater, resamples, seed))
+        for category in categories if by_category and len(categories) > 1 else ():
+            part = table[table["category"] == category]
+            rows.append(_agreement(question, category or NO_CATEGORY, part, resamples, seed))
     return rows
 
 
@@ -83,7 +84,7 @@ def raw_agreement(counts: Numbers) -> float:
 def bootstrap_alphas(
     codes: Labels, item: Labels, rater: Labels, *, resamples: int = 2000, seed: int = 0
 ) -> Numbers:
-    """(resamples,) alphas with items and raters drawn anew; NaN where a resample has no disagreement to expect.
+    """(resamples,) alphas with items and raters drawn anew; NaN where all drawn answers are the same.
 
     `codes` (n,) are 0..2 in the answers' order. Two copies of one rater are not compared with each other.
     """
@@ -100,9 +101,10 @@ def bootstrap_alphas(
     return np.concatenate(parts)
 
 
-def _agreement(
-    question: str, category: str, codes: Labels, item: Labels, rater: Labels, resamples: int, seed: int
-) -> Agreement:
+def _agreement(question: str, category: str, table: pd.DataFrame, resamples: int, seed: int) -> Agreement:
+    codes = table["choice"].map(CODES).to_numpy(dtype=np.intp)
+    _, item = np.unique(table["item"].to_numpy(dtype=object), return_inverse=True)
+    _, rater = np.unique(table["rater"].to_numpy(), return_inverse=True)
     items, raters = int(item.max()) + 1, int(rater.max()) + 1
     counts = np.bincount(item * 3 + codes, minlength=items * 3).reshape(items, 3).astype(np.float64)
     pairable = counts[counts.sum(1) >= 2]
@@ -113,13 +115,14 @@ def _agreement(
         why = UNANIMOUS
     else:
         alpha = ordinal_alpha(counts)
-        found = (
-            bootstrap_alphas(codes, item, rater, resamples=resamples, seed=seed) if resamples else np.empty(0)
-        )
+        found = np.empty(0)
+        if resamples:
+            found = bootstrap_alphas(codes, item, rater, resamples=resamples, seed=seed)
         made = found[np.isfinite(found)]
         if resamples and made.size >= resamples / 2:
             low, high = map(float, np.quantile(made, [0.025, 0.975]))
-            method = f"95% two-way bootstrap over {items} items x {raters} raters, {resamples} resamples, seed {seed}"
+            method = f"95% two-way bootstrap over {items} items x {raters} raters"
+            method += f", {resamples} resamples, seed {seed}"
             if made.size < resamples:
                 method += f", {resamples - made.size} of them unanimous and left out"
         elif resamples:

@@ -36,6 +36,19 @@ COLUMNS = (
     "excluded",
     "excluded_reason",
 )
+TEXTS = (
+    "role",
+    "item",
+    "prompt_id",
+    "category",
+    "question",
+    "model_a",
+    "model_b",
+    "presentation",
+    "choice_shown",
+    "choice",
+    "excluded_reason",
+)
 MIRRORED = {"a": "b", "b": "a"}
 
 
@@ -66,39 +79,48 @@ class Answers:
         return sorted(map(tuple, found.itertuples(index=False, name=None)))
 
 
-def answers_that_count(
-    frame: pd.DataFrame,
-    *,
-    gate: float = 0.0,
-    order: Sequence[str] = (),
-    include_excluded: bool = False,
-) -> Answers:
-    """Sorts and selects: practice and control trials, superseded revisions, exclusions and raters below the
-    gate are left out.
+@dataclass(frozen=True)
+class Sorted:
+    """The whole table made ready: known columns, one type each, one order, pairs turned one way."""
 
-    `gate` is the least share of control trials right for a rater to count (0: all count; a rater without a
-    control trial always counts). `order` are model names: of a pair, the one that comes first is model a; a
-    reference is always model b; other names stand in alphabetical order. `include_excluded` keeps ratings
-    that were excluded, for a comparison. Raises InputError for a table without a needed column, of several
-    kinds of study, or with a choice or value that does not fit.
+    table: pd.DataFrame
+    kind: str
+
+
+def sorted_answers(frame: pd.DataFrame, order: Sequence[str] = ()) -> Sorted:
+    """Makes a table of ratings ready for `answers_that_count`.
+
+    `order` are model names: of a pair, the one that comes first is model a; a reference is always model b;
+    other names stand in alphabetical order. Raises InputError for a table without a needed column, of several
+    kinds of study, or with an answer that has no value.
     """
     missing = [name for name in COLUMNS if name not in frame.columns]
     if missing:
         raise InputError(f"the ratings have no column {missing[0]!r}; export them again with this version")
     kinds = sorted(set(frame["kind"]))
     if len(kinds) > 1:
-        raise InputError(
-            f"the ratings are of several kinds of study ({', '.join(kinds)}); analyse one at a time"
-        )
-    low = low_control_raters(frame, gate)
-    table = frame.copy()
-    for name in ("prompt_id", "category", "question", "model_a", "model_b", "item", "choice"):
-        table[name] = table[name].fillna("").astype(str)
-    table["excluded"] = table["excluded"].fillna(False).astype(bool)
+        raise InputError(f"ratings of several kinds of study ({', '.join(kinds)}); analyse one at a time")
+    table = frame[[name for name in (*COLUMNS, "submitted_at") if name in frame.columns]].copy()
+    for name in TEXTS:
+        table[name] = table[name].astype(object).fillna("").map(str)
+    for name in ("excluded", "flagged", "swapped"):
+        table[name] = table[name].fillna(False).astype(bool)
     table["value"] = table["value"].astype(float)
-    table = table.sort_values(
-        ["question", "category", "prompt_id", "item", "rater", "revision", "presentation"], kind="stable"
-    )
+    if table["value"].isna().any():
+        raise InputError("a rating has no value; export the ratings again")
+    table = _oriented(table, order)
+    by = ["question", "category", "prompt_id", "item", "rater", "revision", "presentation"]
+    return Sorted(table.sort_values(by, kind="stable"), kinds[0] if kinds else "")
+
+
+def answers_that_count(ready: Sorted, *, gate: float = 0.0, include_excluded: bool = False) -> Answers:
+    """Leaves out practice and control trials, superseded revisions, exclusions and raters below the gate.
+
+    `gate` is the least share of control trials right for a rater to count (0: all count; a rater without a
+    control trial always counts). `include_excluded` keeps ratings that were excluded, for a comparison.
+    """
+    table = ready.table
+    low = low_control_raters(table, gate)
     counts: dict[str, int] = {"all": len(table)}
     steps = {
         "practice trials": table["role"].eq("practice"),
@@ -106,7 +128,7 @@ def answers_that_count(
         "changed by the rater later": table.duplicated(["item", "rater", "question"], keep="last"),
     }
     if not include_excluded:
-        reasons = table["excluded_reason"].fillna("").astype(str)
+        reasons = table["excluded_reason"]
         for reason in sorted(set(reasons[table["excluded"]])):
             steps[f"excluded: {reason or 'no reason given'}"] = table["excluded"] & reasons.eq(reason)
     steps[f"rater below {gate:.0%} of control trials"] = table["rater"].isin(low)
@@ -115,11 +137,8 @@ def answers_that_count(
         counts[words] = int((kept & out).sum())
         kept &= ~out
     counts["used"] = int(kept.sum())
-    used = _oriented(table[kept], order).reset_index(drop=True)
-    if not used["value"].notna().all():
-        raise InputError("a rating has no value; export the ratings again")
     shown = {words: number for words, number in counts.items() if number or words in ("all", "used")}
-    return Answers(used, shown, kinds[0] if kinds else "", tuple(map(str, low)))
+    return Answers(table[kept].reset_index(drop=True), shown, ready.kind, tuple(map(str, low)))
 
 
 def _oriented(table: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
@@ -131,9 +150,8 @@ def _oriented(table: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
     turn = pair & (table["model_a"].map(rank) > table["model_b"].map(rank))
     if not turn.any():
         return table
-    table = table.copy()
     table.loc[turn, ["model_a", "model_b"]] = table.loc[turn, ["model_b", "model_a"]].to_numpy()
     table.loc[turn, "choice"] = table.loc[turn, "choice"].map(lambda choice: MIRRORED.get(choice, choice))
     table.loc[turn, "value"] = 1.0 - table.loc[turn, "value"]
-    table.loc[turn, "swapped"] = ~table.loc[turn, "swapped"].astype(bool)
-    return table.sort_values(["question", "category", "prompt_id", "item", "rater"], kind="stable")
+    table.loc[turn, "swapped"] = ~table.loc[turn, "swapped"]
+    return table

@@ -19,7 +19,7 @@ from harness.stats import Interval, TEstimate, t_quantile
 from human_eval_app.analysis.layout import Numbers
 
 FEW = 10
-LIKE = (0.85, 1.2)
+LIKE = (0.85, 1.1)
 _MOST_LOST = 0.02
 
 

@@ -30,17 +30,13 @@ class ControlAccuracy:
 def control_accuracy(frame: pd.DataFrame) -> list[ControlAccuracy]:
     """Every rater's control trials, by rater; raters without any have 0 of 0 and an interval of 0..1.
 
-    `frame` is the whole ratings table. A rater who changed an answer is judged by the last one.
+    `frame` is the whole ratings table. A trial is right if all its questions are, and a rater who changed an
+    answer is judged by the last one.
     """
-    import pandas as pd
-
-    raters = sorted(set(frame["rater"]))
-    trials = last_revisions(frame[frame["role"].eq("control")])
-    right = trials["correct"].fillna(False).astype(bool)
-    found = pd.DataFrame({"rater": trials["rater"], "right": right}).groupby("rater")["right"]
+    found = _trials(frame).groupby(level="rater")
     sums, sizes = found.sum(), found.size()
     rows = []
-    for rater in raters:
+    for rater in sorted(set(frame["rater"])):
         hits, seen = int(sums.get(rater, 0)), int(sizes.get(rater, 0))
         low, high = wilson(hits, seen)
         rows.append(ControlAccuracy(str(rater), hits, seen, low, high))
@@ -52,13 +48,18 @@ def low_control_raters(frame: pd.DataFrame, gate: float) -> list[object]:
 
     Whoever saw no control trial is not among them.
     """
-    if gate <= 0:
+    trials = _trials(frame)
+    if gate <= 0 or trials.empty:
         return []
-    trials = last_revisions(frame[frame["role"].eq("control")])
-    if trials.empty:
-        return []
-    shares = trials["correct"].fillna(False).astype(bool).groupby(trials["rater"]).mean()
+    shares = trials.groupby(level="rater").mean()
     return sorted(shares.index[shares < gate - 1e-9])
+
+
+def _trials(frame: pd.DataFrame) -> pd.Series:
+    """Whether each (rater, presentation) of a control item was answered as expected."""
+    trials = last_revisions(frame[frame["role"].eq("control")])
+    right = trials["correct"].fillna(False).astype(bool)
+    return right.groupby([trials["rater"], trials["presentation"]]).all()
 
 
 def last_revisions(frame: pd.DataFrame) -> pd.DataFrame:

@@ -61,7 +61,7 @@ def contrast_estimate(
 
 
 def fit_residuals(layout: Layout, values: Numbers) -> Numbers:
-    """What is left of values (n,) without prompts' and raters' effects, arm by arm, to the size of one answer.
+    """What is left of values (n,) without prompts' and raters' effects, arm by arm.
 
     The fit is additive, in each category by itself where raters are nested. Residuals are scaled so that
     their mean square is an answer's variance. NaN where nothing is left over to estimate it from.

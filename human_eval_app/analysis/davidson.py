@@ -136,10 +136,14 @@ def refusal(wins: Numbers, ties: Numbers, models: list[str]) -> str:
     if few:
         return f"fewer than {LEAST_ANSWERS} answers about {', '.join(few)}"
     reached = wins + ties
-    parts, label = connected_components(csr_array(reached > 0), directed=True, connection="strong")
+    parts, _ = connected_components(
+        csr_array((reached > 0).astype(np.float64)), directed=True, connection="strong"
+    )
     if parts == 1:
         return ""
-    weak, _ = connected_components(csr_array(reached > 0), directed=True, connection="weak")
+    weak, _ = connected_components(
+        csr_array((reached > 0).astype(np.float64)), directed=True, connection="weak"
+    )
     if weak > 1:
         return "the models fall into groups that were never compared with each other"
     unbeaten = [m for m, lost in zip(models, reached.sum(0), strict=True) if lost == 0]
@@ -148,7 +152,6 @@ def refusal(wins: Numbers, ties: Numbers, models: list[str]) -> str:
         return f"{', '.join(unbeaten)} never lost: its strength has no upper bound"
     if winless:
         return f"{', '.join(winless)} never won: its strength has no lower bound"
-    del label
     return "one group of models won every comparison with the others"
 
 
@@ -222,4 +225,9 @@ def _against_mean(strength: float, nu: float) -> float:
 
 
 def _strong(reached: Numbers) -> bool:
-    return bool(connected_components(csr_array(reached > 0), directed=True, connection="strong")[0] == 1)
+    return bool(
+        connected_components(csr_array((reached > 0).astype(np.float64)), directed=True, connection="strong")[
+            0
+        ]
+        == 1
+    )

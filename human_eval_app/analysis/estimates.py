@@ -1,7 +1,7 @@
 """What a study estimates: shares, preference rates, alignment scores and their differences, with intervals.
 
 Pairs (realism, side by side), for model a against model b, in percent of answers:
-  wins, ties, losses; preference = wins + ties / 2 (50: indistinguishable); net = wins - losses (0: none ahead).
+  wins, ties, losses; preference = wins + ties / 2 (50: as good); net = wins - losses (0: none ahead).
 Alignment, in the paper's points (yes 100, somewhat 50, no 0):
   score of each model; difference of two models, over the prompts that were rated for both; and the shares.
 

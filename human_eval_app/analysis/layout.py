@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Numbers = NDArray[np.float64]
 Labels = NDArray[np.intp]
@@ -37,22 +37,22 @@ class Layout:
     @classmethod
     def of(
         cls,
-        prompts: Sequence[object],
-        raters: Sequence[object],
-        categories: Sequence[str],
-        arms: Sequence[str],
+        prompts: ArrayLike,
+        raters: ArrayLike,
+        categories: ArrayLike,
+        arms: ArrayLike,
     ) -> Layout:
-        """Numbers labels in their sorted order; a prompt id that stands in two categories is two prompts.
+        """Numbers labels (n,) in their sorted order; a prompt id in two categories is two prompts.
 
         Raises ValueError for unequal lengths or no answer.
         """
-        if not len(prompts) == len(raters) == len(categories) == len(arms) > 0:
+        given = [np.asarray(labels) for labels in (prompts, raters, categories, arms)]
+        if len({labels.shape for labels in given}) > 1 or given[0].size == 0:
             raise ValueError("need as many prompts, raters, categories and arms, and at least one")
-        names, category = np.unique(np.asarray(categories), return_inverse=True)
-        sides, arm = np.unique(np.asarray(arms), return_inverse=True)
-        _, prompt = np.unique(np.asarray(prompts), return_inverse=True)
+        (_, prompt), (_, rater), (names, category), (sides, arm) = (
+            np.unique(labels, return_inverse=True) for labels in given
+        )
         _, prompt = np.unique(category * (prompt.max() + 1) + prompt, return_inverse=True)
-        _, rater = np.unique(np.asarray(raters), return_inverse=True)
         return cls(prompt, rater, category, arm, tuple(map(str, names)), tuple(map(str, sides)))
 
     @property

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from human_eval_app.analysis.agreement import agreement_rows
-from human_eval_app.analysis.answers import answers_that_count
+from human_eval_app.analysis.answers import answers_that_count, sorted_answers
 from human_eval_app.analysis.bounded import two_way_wilson
 from human_eval_app.analysis.crossed import contrast_estimate
 from human_eval_app.analysis.estimates import PRIMARY, parts
@@ -86,14 +86,15 @@ def live_results(frame: pd.DataFrame, design: StudyDesign) -> LiveResults:
     if frame.empty:
         return LiveResults((), (), (), {}, (NO_RATINGS,))
     order = tuple(source.name for source in design.models)
-    answers = answers_that_count(frame, gate=design.control_gate, order=order)
-    everyone = answers_that_count(frame, order=order, include_excluded=True)
+    ready = sorted_answers(frame, order)
+    answers = answers_that_count(ready, gate=design.control_gate)
+    everyone = answers_that_count(ready, include_excluded=True)
     low = set(answers.low_raters)
     raters = tuple(
         LiveRater(
             h.rater, h.answers, h.control_right, h.control_seen, h.left_share, h.seconds, h.rater in low
         )
-        for h in rater_habits(frame, everyone, answers)
+        for h in rater_habits(ready, everyone, answers)
     )
     if answers.table.empty:
         return LiveResults((), (), raters, answers.counts, (NO_RATINGS,))
@@ -127,7 +128,6 @@ def live_results(frame: pd.DataFrame, design: StudyDesign) -> LiveResults:
             )
     agreement = tuple(
         LiveAgreement(a.question, None if math.isnan(a.alpha) else a.alpha, a.raw, a.why)
-        for a in agreement_rows(answers, resamples=0)
-        if not a.category
+        for a in agreement_rows(answers, resamples=0, by_category=False)
     )
     return LiveResults(tuple(rows), agreement, raters, answers.counts, (LOOKING,))

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from harness.stats import holm
-from human_eval_app.analysis.answers import Answers
+from human_eval_app.analysis.answers import Answers, Sorted
 from human_eval_app.analysis.controls import control_accuracy
 from human_eval_app.analysis.proportions import binomial_p, wilson
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FASTEST = 1 / 3
 
@@ -56,10 +52,10 @@ class RaterHabits:
         return self.left / self.sided if self.sided else math.nan
 
 
-def rater_habits(frame: pd.DataFrame, everyone: Answers, counted: Answers) -> list[RaterHabits]:
+def rater_habits(ready: Sorted, everyone: Answers, counted: Answers) -> list[RaterHabits]:
     """All raters, in order.
 
-    `frame` is the whole ratings table, for control trials; `everyone` holds the answers without a gate and
+    `ready` is the whole ratings table, for control trials; `everyone` holds the answers without a gate and
     with exclusions, `counted` those of the estimates.
     """
     table = everyone.table
@@ -73,12 +69,11 @@ def rater_habits(frame: pd.DataFrame, everyone: Answers, counted: Answers) -> li
     slow = float(seconds.median()) if len(seconds) else math.nan
     in_use = set(map(str, counted.table["rater"]))
     rows = []
-    controls = control_accuracy(frame)
-    by_name = {str(name): name for name in set(frame["rater"])}
-    sign_p = [
-        binomial_p(int(left.get(by_name[c.rater], 0)), int(sides.get(by_name[c.rater], 0))) for c in controls
-    ]
-    adjusted = holm(sign_p) if sign_p else []
+    controls = control_accuracy(ready.table)
+    by_name = {str(name): name for name in set(ready.table["rater"])}
+    names = [by_name[control.rater] for control in controls]
+    sign_p = [binomial_p(int(left.get(name, 0)), int(sides.get(name, 0))) for name in names]
+    adjusted = holm(sign_p).tolist()
     for control, p, p_holm in zip(controls, sign_p, adjusted, strict=True):
         name = by_name[control.rater]
         hits, seen = int(left.get(name, 0)), int(sides.get(name, 0))

@@ -18,7 +18,7 @@ CHUNK = 500
 
 @dataclass(frozen=True)
 class Replicates:
-    """Cell means of every resample: (resamples, categories, arms, columns of values), NaN where none was drawn."""
+    """Cell means of every resample, (resamples, categories, arms, columns); NaN where none was drawn."""
 
     of_prompts: Numbers
     of_ratings: Numbers

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from human_eval_app.analysis.answers import Answers, answers_that_count
+from human_eval_app.analysis.answers import Answers, Sorted, answers_that_count
 from human_eval_app.analysis.estimates import PRIMARY, Row, estimate_rows
 from human_eval_app.analysis.rater_habits import RaterHabits
 
@@ -25,13 +25,12 @@ class Variant:
 
 
 def sensitivity(
-    frame: pd.DataFrame,
+    ready: Sorted,
     reported: Answers,
     habits: Sequence[RaterHabits],
     *,
     gate: float,
     other_gate: float,
-    order: Sequence[str],
     resamples: int = 2000,
     seed: int = 0,
 ) -> list[Variant]:
@@ -41,7 +40,7 @@ def sensitivity(
     """
     primary = PRIMARY[reported.kind]
     found = []
-    for words, answers in _choices(frame, reported, habits, gate, other_gate, order):
+    for words, answers in _choices(ready, reported, habits, gate, other_gate):
         if words != REPORTED and len(answers.table) in (0, len(reported.table)):
             continue
         rows = estimate_rows(answers, resamples=resamples, seed=seed, only=primary, scope="macro")
@@ -50,24 +49,23 @@ def sensitivity(
 
 
 def _choices(
-    frame: pd.DataFrame,
+    ready: Sorted,
     reported: Answers,
     habits: Sequence[RaterHabits],
     gate: float,
     other_gate: float,
-    order: Sequence[str],
 ) -> Iterator[tuple[str, Answers]]:
     yield REPORTED, reported
     if gate > 0:
-        yield "every rater, whatever their control trials", answers_that_count(frame, order=order)
+        yield "every rater, whatever their control trials", answers_that_count(ready)
     elif other_gate > 0:
         yield (
             f"only raters with {other_gate:.0%} of control trials right",
-            answers_that_count(frame, gate=other_gate, order=order),
+            answers_that_count(ready, gate=other_gate),
         )
     yield (
         "what was excluded put back",
-        answers_that_count(frame, gate=gate, order=order, include_excluded=True),
+        answers_that_count(ready, gate=gate, include_excluded=True),
     )
     table = reported.table
     hasty = {habit.rater for habit in habits if habit.hasty}
@@ -77,7 +75,7 @@ def _choices(
         "without raters who prefer a side",
         _with(reported, table[~table["rater"].astype(str).isin(one_sided)]),
     )
-    yield "without flagged pages", _with(reported, table[~table["flagged"].fillna(False).astype(bool)])
+    yield "without flagged pages", _with(reported, table[~table["flagged"]])
 
 
 def _with(answers: Answers, table: pd.DataFrame) -> Answers:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -99,8 +99,8 @@ def prompt_leads(part: Part, contrast: Contrast) -> tuple[Numbers, Numbers]:
     sign = np.sign(np.asarray(part.arms))[layout.arm]
     share = sign * worth / layout.answers_of_prompt
     prompts, place = np.unique(layout.prompt[inside], return_inverse=True)
-    leads = np.bincount(place, share[inside], prompts.size)
-    weighted = np.bincount(place, weights[inside] * worth[inside], prompts.size)
+    leads = np.bincount(place, share[inside], prompts.size).astype(np.float64)
+    weighted = np.bincount(place, weights[inside] * worth[inside], prompts.size).astype(np.float64)
     leads[np.abs(leads) < 1e-9] = 0.0
     weighted[np.abs(weighted) < 1e-12] = 0.0
     return leads, weighted
@@ -108,8 +108,6 @@ def prompt_leads(part: Part, contrast: Contrast) -> tuple[Numbers, Numbers]:
 
 def _adjusted(made: list[Decision]) -> list[Decision]:
     """With Holm's p: a family for the means over categories, and one for the categories, of each pair."""
-    from dataclasses import replace
-
     found = list(made)
     pairs = {(d.model_a, d.model_b) for d in made}
     for pair in sorted(pairs):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from drawbench.errors import InputError
 from harness.progress import NoProgress, Progress
 from human_eval_app.analysis.agreement import Agreement, agreement_rows
-from human_eval_app.analysis.answers import Answers, answers_that_count
+from human_eval_app.analysis.answers import Answers, answers_that_count, sorted_answers
 from human_eval_app.analysis.davidson import Ranking, rankings
 from human_eval_app.analysis.estimates import PRIMARY, Row, part_rows, parts
 from human_eval_app.analysis.metric_agreement import MetricAgreement, Paired, metric_agreement, paired_scores
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 PAPER_GATE = 0.8
 FEW = 10
-SMALL_MOTION = "few {what}: with fewer than {few}, intervals rest on little; read them with care"
+SMALL = "few {what}: with fewer than {few}, intervals rest on little; read them with care"
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,14 @@ class Analysis:
 
     def to_dict(self) -> dict[str, Any]:
         """The content of analysis.json; what is not a number is null."""
-        shown = [field.name for field in fields(self) if field.name != "paired"]
-        return {"schema": SCHEMA, **{name: _plain(getattr(self, name)) for name in shown}}
+        apart = ("rows", "sensitivity", "paired")
+        shown = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name not in apart}
+        return {
+            "schema": SCHEMA,
+            **shown,
+            "estimates": _plain(self.rows),
+            "sensitivity": [{"counted": v.counted, **_plain(v.row)} for v in self.sensitivity],
+        }
 
     def to_json(self) -> str:
         """analysis.json as text."""
@@ -104,11 +110,12 @@ def analyse(
     _check(frame, design, gate, resamples)
     scores = run_scores(runs, design)
     order = tuple(source.name for source in design.models)
-    answers = answers_that_count(frame, gate=gate, order=order)
+    ready = sorted_answers(frame, order)
+    answers = answers_that_count(ready, gate=gate)
     if answers.table.empty:
         raise InputError(f"no rating counts: {_in_words(answers)}")
     primary = PRIMARY[answers.kind]
-    everyone = answers_that_count(frame, order=order, include_excluded=True)
+    everyone = answers_that_count(ready, include_excluded=True)
     laid_out = list(parts(answers))
     pairings = list(paired_scores(laid_out, scores))
     shower = progress if progress is not None else NoProgress()
@@ -122,20 +129,13 @@ def analyse(
         tested = decisions(laid_out, rows, primary, seed=seed)
         advance(len(laid_out))
         agreement = agreement_rows(answers, resamples=resamples, seed=seed)
-        habits = rater_habits(frame, everyone, answers)
+        habits = rater_habits(ready, everyone, answers)
         advance(1)
         for pairing in pairings:
             metrics.append(metric_agreement(pairing, resamples=min(resamples, 1000), seed=seed))
             advance(1)
         variants = sensitivity(
-            frame,
-            answers,
-            habits,
-            gate=gate,
-            other_gate=PAPER_GATE,
-            order=order,
-            resamples=resamples,
-            seed=seed,
+            ready, answers, habits, gate=gate, other_gate=PAPER_GATE, resamples=resamples, seed=seed
         )
         ranked = rankings(answers, resamples=min(resamples, 500), seed=seed)
         advance(1)
@@ -193,10 +193,10 @@ def _notes(answers: Answers, design: StudyDesign, rows: Sequence[Row], gate: flo
     for what, column in (("raters", "rater"), ("prompts", "prompt_id")):
         number = int(table[column].nunique())
         if number < FEW:
-            yield SMALL_MOTION.format(what=f"{what} ({number})", few=FEW)
+            yield SMALL.format(what=f"{what} ({number})", few=FEW)
     small = sorted({row.category for row in rows if row.scope == "category" and row.prompts < FEW})
     if small:
-        yield f"categories with fewer than {FEW} prompts, which can show large differences only: {', '.join(small)}"
+        yield f"categories with fewer than {FEW} prompts show large differences only: {', '.join(small)}"
     planned = [item for item in design.items if item.role == "rating"]
     each = table[~table.duplicated(["item", "rater"])].groupby("item").size()
     short = sum(1 for item in planned if each.get(item.id, 0) < design.quota)
@@ -214,9 +214,8 @@ def _in_words(answers: Answers) -> str:
 
 def _lines(analysis: Analysis) -> Iterator[str]:
     totals = analysis.totals
-    yield (
-        f"{analysis.name}: {totals['ratings']} ratings of {totals['prompts']} prompts by {totals['raters']} raters"
-    )
+    counted = f"{totals['ratings']} ratings of {totals['prompts']} prompts by {totals['raters']} raters"
+    yield f"{analysis.name}: {counted}"
     for words, number in analysis.counts.items():
         if words not in ("all", "used"):
             yield f"  not counted: {number} ({words})"

@@ -42,9 +42,7 @@ def study_design(
                 sides = [(a, b) for place, a in enumerate(models) for b in models[place + 1 :]]
             for side in sides:
                 arms = tuple(Arm(model, (picture.id,)) for model in side)
-                items.append(
-                    Item(f"{prompt}--{'-'.join(side)}", prompt, f"a {prompt}", category, "rating", arms)
-                )
+                items.append(Item(f"item-{len(items):05d}", prompt, f"a {prompt}", category, "rating", arms))
     expected = {q.name: q.keys[0] for q in questions_of(kind, strict)}  # type: ignore[arg-type]
     arms = tuple(
         Arm(name, (picture.id,)) for name in (("made",) if kind == "alignment" else ("made", "noise"))

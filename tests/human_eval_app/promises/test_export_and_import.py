@@ -59,7 +59,7 @@ def statistics(frame: pd.DataFrame) -> dict[str, object]:
     """Counts, means and spreads by question and model."""
     kept = frame[(frame.role == "rating") & ~frame.excluded]
     by = kept.groupby(["question", "model_a", "category"])["value"]
-    return {"means": by.mean().to_dict(), "sd": by.std().to_dict(), "n": by.count().to_dict()}
+    return {"means": by.mean().to_dict(), "sd": by.std(ddof=0).to_dict(), "n": by.count().to_dict()}
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
