@@ -147,6 +147,7 @@ def shoot_rater(
                     save(page.page, f"{shown.replace('_', '-')}-{size}")
             page.step()
         if kind == "realism":
+            page.page.locator("p.code").wait_for()
             save(page.page, f"done-{size}")
 
 
