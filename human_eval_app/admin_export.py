@@ -23,7 +23,7 @@ EXPORTS: Final[Mapping[str, tuple[str, ...]]] = {
     "parquet": ("parquet",),
     "private": ("csv",),
 }
-"""Name in the address -> formats. "private" has labels, recruiting sites' ids and completion codes as well."""
+"""Name in the address -> formats. "private" has labels, recruiting sites' ids and completion codes too."""
 
 _HEADERS = {**NO_STORE, "Content-Security-Policy": PLAIN_POLICY}
 
@@ -36,12 +36,13 @@ async def download(service: RatingService, request: Request) -> Response:
     if name not in EXPORTS:
         return PlainTextResponse("Not found.", 404, _HEADERS)
     content = await in_thread(_zip, service, name)
+    file = f"ratings-{service.study.design.digest[:8]}-{name}.zip"
     return Response(
         content,
         media_type="application/zip",
         headers={
             **_HEADERS,
-            "Content-Disposition": f'attachment; filename="ratings-{service.study.design.digest[:8]}-{name}.zip"',
+            "Content-Disposition": f'attachment; filename="{file}"',
         },
     )
 

@@ -1,4 +1,4 @@
-"""The administrators' own routes: log in, log out, download. Their pages are Streamlit's (`shell.admin_page`)."""
+"""The administrators' own routes: log in, log out, download. Their pages are in `shell.admin_page`."""
 
 from __future__ import annotations
 

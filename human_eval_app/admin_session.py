@@ -1,7 +1,7 @@
 """Who is an administrator: whoever showed the study's admin token, until their cookie lapses.
 
-The cookie is signed with the study's secret and tied to the admin token's hash, so a new token ends all sessions.
-A rater's session opens nothing here.
+The cookie is signed with the study's secret and tied to the admin token's hash, so a new token ends all
+sessions. A rater's session opens nothing here.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def service_of_process(arguments: list[str]) -> RatingService:
     """
     from streamlit import config
 
-    address = config.get_option("server.address") or "0.0.0.0"  # noqa: S104, what Streamlit then binds to
+    address = config.get_option("server.address") or "0.0.0.0"
     base_url = os.environ.get(BASE_URL_VARIABLE, "")
     hosts = [host for host in config.get_option("server.allowedHosts") if "*" not in host]
     site = site_for(address, base_url, hosts)
@@ -90,7 +90,7 @@ def announce(service: RatingService) -> None:
     """Says on stderr where the app is, and warns where raters would be served unencrypted."""
     from streamlit import config
 
-    address = config.get_option("server.address") or "0.0.0.0"  # noqa: S104
+    address = config.get_option("server.address") or "0.0.0.0"
     port = config.get_option("server.port")
     shown = f"[{address}]" if ":" in address else address
     base = service.site.base_url or f"http://{'localhost' if service.site.any_address else shown}:{port}"
@@ -98,8 +98,8 @@ def announce(service: RatingService) -> None:
     print(f"administration: {base}/admin", file=sys.stderr)
     if not is_local(address) and not service.site.secure:
         print(
-            f"warning: bound to {address} without TLS: links, sessions and answers can be read on the way; put a "
-            "TLS proxy in front of 127.0.0.1 and give its address as --base-url https://...",
+            f"warning: bound to {address} without TLS: links, sessions and answers can be read on the way; "
+            "put a TLS proxy in front of 127.0.0.1 and give its address as --base-url https://...",
             file=sys.stderr,
         )
     sys.stderr.flush()

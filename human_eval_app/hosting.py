@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 from typing import Final
@@ -60,10 +61,8 @@ def _run(service: RatingService, listener: socket.socket) -> None:
             timeout_graceful_shutdown=_SECONDS_TO_CLOSE,
         )
     )
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
-    except KeyboardInterrupt:
-        pass
     if not server.started:
         raise InputError("the rating app could not be started; see above")
     print("stopped; every acknowledged answer is saved", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What a rater's page is told about an item: captions, questions, picture addresses, and nothing of any model.
+"""What a rater's page is told about an item: caption, questions, picture addresses, nothing of any model.
 
 Pure functions; everything a rater receives about an item goes through here.
 """
@@ -14,8 +14,8 @@ from human_eval_app.records import Feedback, Presentation
 from human_eval_app.tokens import picture_address
 
 ADDRESS_SECONDS: Final = 6 * 3600
-"""A picture's address lapses between one and two of these from now. The moment is rounded up, so that an item has
-the same addresses when it is preloaded and when it is shown, and the browser fetches nothing twice."""
+"""A picture's address lapses between one and two of these from now. The moment is rounded up, so that an item
+has the same addresses when it is preloaded and when it is shown, and the browser fetches nothing twice."""
 
 
 def item_json(

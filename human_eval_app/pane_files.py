@@ -1,4 +1,4 @@
-"""The pane's scripts and styles, served under an address with their digest, so that browsers keep them for good."""
+"""The pane's scripts and styles, at addresses with their digest, so that browsers keep them for good."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Pictures, byte for byte, at addresses that only one rater's open page has.
 
 An address names a presentation and a picture, lapses, and is signed; besides, the request must come with the
-session of the rater whose presentation it is. The bytes are compared with the registered sha256 on each reading.
-That a picture was delivered is recorded: an answer about pictures that never left the server is refused.
+session of the rater whose presentation it is. The bytes are compared with the registered sha256 on each
+reading. That a picture was delivered is recorded: an answer about pictures that never left the server is
+refused.
 """
 
 from __future__ import annotations

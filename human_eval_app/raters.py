@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, and_, case, cast, func, insert, or_, select, update
+from sqlalchemy import Connection, Integer, and_, case, cast, exists, func, insert, or_, select, update
 
 from drawbench.errors import InputError
 from human_eval_app.assignment import CellNeed, Load, choose_cell, load_of
@@ -111,7 +111,14 @@ def invite(
 
 
 def exchange(
-    connection: Connection, design: StudyDesign, now: int, secret: str, *, external_id: str | None, agent: str
+    connection: Connection,
+    design: StudyDesign,
+    now: int,
+    secret: str,
+    *,
+    external_id: str | None,
+    agent: str,
+    credential: str | None = None,
 ) -> str:
     """Uses a link once and returns a session credential; see `RatingStore.exchange`."""
     hashed = token_hash(secret, "invite")
@@ -152,7 +159,11 @@ def exchange(
             update(rater).where(rater.c.id == number).values(cell=chosen, entered_at=now, status="active")
         )
     connection.execute(update(token).where(token.c.hash == hashed).values(used=row.used + 1))
-    credential = new_token()
+    credential = credential or new_token()
+    if connection.execute(
+        select(exists().where(session.c.hash == token_hash(credential, "session")))
+    ).scalar():
+        raise TokenRefused("used")
     connection.execute(
         insert(session).values(
             hash=token_hash(credential, "session"),

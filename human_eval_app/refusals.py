@@ -29,7 +29,7 @@ Route = Callable[[Request], Awaitable[Response]]
 
 
 def refusing(handler: Route) -> Route:
-    """The handler, with refusals as JSON. What names files or databases is logged here and not told outside."""
+    """The handler, with refusals as JSON. What names files or databases is logged, not told outside."""
 
     @functools.wraps(handler)
     async def route(request: Request) -> Response:

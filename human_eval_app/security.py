@@ -1,8 +1,8 @@
 """What every request passes through: host and origin checks, refused Streamlit addresses, response headers.
 
 The rating app is one origin. A browser is let in under the names the operator gave (`Site`), state is changed
-only by requests that carry that same origin, and each response carries a content security policy that lets the
-page load nothing from elsewhere.
+only by requests that carry that same origin, and each response carries a content security policy that lets
+the page load nothing from elsewhere.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OWN_HEADER: Final = "x-drawbench"
 """Sent by our pages with each change; no form and no foreign page can add it without being asked first."""
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-_WILDCARDS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104, compared with, not bound to
+_WILDCARDS = frozenset({"0.0.0.0", "::", ""})
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _CLOSED: Final = (
     "/_stcore/metrics",
@@ -47,8 +47,8 @@ _CLOSED: Final = (
 class Site:
     """Under which names the app may be reached.
 
-    `hosts`: host names without a port, lower case. `any_address`: the server listens on every interface, so that
-    a literal IP address is a right name too (a name that an attacker points at the server is still refused).
+    `hosts`: host names without a port, lower case. `any_address`: the server listens on every interface, so
+    that a literal IP address is a right name too (a name that an attacker points at it is still refused).
     `base_url`: the public address behind a proxy, without a slash at its end, or "".
     """
 
@@ -173,7 +173,7 @@ def security_headers(site: Site) -> dict[str, str]:
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "no-referrer",
-        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "X-Robots-Tag": "noindex, nofollow",
@@ -187,15 +187,15 @@ PLAIN_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""The policy of our own pages (entry, administrators' log-in) and of JSON: nothing inline, nothing foreign."""
+"""The policy of our own pages (entry, log-in) and of JSON: nothing inline, nothing foreign."""
 
 
 @cache
 def shell_policy() -> str:
     """The policy of Streamlit's page.
 
-    Its own inline script is allowed by its hash; components come as blobs that only a running script of ours can
-    make; its styles are inline.
+    Its own inline script is allowed by its hash; components come as blobs that only a running script of ours
+    can make; its styles are inline.
     """
     import streamlit
 

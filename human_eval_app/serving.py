@@ -41,13 +41,18 @@ class RatingService:
 
     @property
     def rater_cookie(self) -> str:
-        """Name of the raters' cookie, this study's own: cookies know no ports, and studies may share a host."""
+        """Name of the raters' cookie: the study's own, since cookies know no ports and a host may have two."""
         return self._cookie("rater")
 
     @property
     def admin_cookie(self) -> str:
         """Name of the administrators' cookie."""
         return self._cookie("admin")
+
+    @property
+    def entry_cookie(self) -> str:
+        """Name of the cookie that recognises a browser whose entry was not answered (see `entering`)."""
+        return self._cookie("entry")
 
     def seconds(self) -> float:
         """The time in seconds since 1970."""
@@ -59,7 +64,7 @@ class RatingService:
         return self.store.rater_id_of(credential) if credential else None
 
     def base_of(self, connection: HTTPConnection) -> str:
-        """The address that raters use: the public one, or the one of this request (whose Host was checked)."""
+        """The address that raters use: the public one, or that of this request (whose Host was checked)."""
         return self.site.base_url or f"{connection.url.scheme}://{connection.headers['host']}"
 
     def _cookie(self, role: str) -> str:

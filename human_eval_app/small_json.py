@@ -34,7 +34,7 @@ def refusal(status: int, reason: str, message: str, *, retry_after: float = 0) -
 
 
 async def read_object(request: Request) -> dict[str, Any]:
-    """The request's JSON object; an empty body is {}. Raises BadRequestError for anything else or too much."""
+    """The request's JSON object; an empty body is {}. Raises BadRequestError for others or too much."""
     body = b""
     async for chunk in request.stream():
         body += chunk
@@ -70,5 +70,5 @@ def whole_of(body: Mapping[str, Any], name: str, most: int = 2**53) -> int:
 
 
 def client_address(request: Request) -> str:
-    """Where a request comes from, as the server sees it (behind a proxy on this machine, what that one says)."""
+    """Where a request comes from, as the server sees it (behind a proxy on this machine, as that says)."""
     return request.client.host if request.client else "unknown"

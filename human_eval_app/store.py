@@ -144,8 +144,13 @@ class RatingStore:
             )
         )
 
-    def exchange(self, token: str, *, external_id: str | None = None, agent: str = "") -> str:
+    def exchange(
+        self, token: str, *, external_id: str | None = None, agent: str = "", credential: str | None = None
+    ) -> str:
         """Uses a link once: returns the session credential to keep in the browser that opened it.
+
+        `credential`: an unguessable one of the caller's own to use instead of a fresh one, so that a browser
+        whose answer was lost can be recognised when it asks again (see `entering`).
 
         Raises TokenRefused: unknown, revoked, used (also by another rater of the same `external_id`),
         expired, closed, or full where nothing is left to rate for a rater who would be new (through an open
@@ -154,7 +159,7 @@ class RatingStore:
         design = self.design
         return self._write(
             lambda connection, now: raters.exchange(
-                connection, design, now, token, external_id=external_id, agent=agent
+                connection, design, now, token, external_id=external_id, agent=agent, credential=credential
             )
         )
 

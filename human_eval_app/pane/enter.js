@@ -37,8 +37,11 @@ const begin = document.getElementById("begin");
 if (begin) {
   const query = new URLSearchParams(location.search);
   const external = query.get("PROLIFIC_PID") || query.get("participant") || "";
-  begin.addEventListener("click", act(begin, () => (external ? { external_id: external } : {}), "/"));
+  const who = external ? { external_id: external } : {};
+  begin.addEventListener("click", act(begin, () => who, "/"));
   begin.focus();
+  const anew = document.getElementById("anew");
+  anew?.addEventListener("click", act(anew, () => ({ ...who, anew: true }), "/"));
 }
 
 const login = document.getElementById("login");

@@ -56,8 +56,9 @@ def show_export(_service: RatingService) -> None:
         )
     )
     st.html(
-        "<p>Each is a ZIP of every table (ratings, revisions, pages, raters, events), the design, and a data dictionary. "
-        f'What is left out of the analysis is marked in it, not removed.</p><ul class="downloads">{links}</ul>'
+        "<p>Each is a ZIP of every table (ratings, revisions, pages, raters, events), the design, and a data "
+        "dictionary. What is left out of the analysis is marked in it, not removed.</p>"
+        f'<ul class="downloads">{links}</ul>'
     )
 
 

@@ -1,4 +1,4 @@
-"""The administrators' area: how far the study is, what it says so far, who rates, and the means to intervene."""
+"""The administrators' area: how far the study is, what it says so far, who rates, and what may be done."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def show() -> None:
 
 
 def _header(service: RatingService) -> None:
-    progress = service.store.progress()
+    progress, design = service.store.progress(), service.study.design
     left, right = st.columns([5, 2], vertical_alignment="center")
     with left:
         st.html(
-            f'<h1>{html.escape(service.study.design.title)} <span class="pill">{html.escape(progress.status)}</span></h1>'
-            f'<p class="soft">{html.escape(service.study.design.name)} · {service.study.design.kind.replace("_", " ")} · '
-            f"design {service.study.design.digest[:12]}</p>"
+            f'<h1>{html.escape(design.title)} <span class="pill">{progress.status}</span></h1>'
+            f'<p class="soft">{html.escape(design.name)} · {design.kind.replace("_", " ")} · '
+            f"design {design.digest[:12]}</p>"
         )
     with right, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         st.button("Refresh", key="refresh")

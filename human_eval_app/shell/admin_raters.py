@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 import streamlit as st
 
-from human_eval_app.records import Rater
+from human_eval_app.records import Rater, Target
 from human_eval_app.serving import RatingService
 from human_eval_app.shell import visitor
 from human_eval_app.shell.admin_links import show_links
 from human_eval_app.shell.admin_tables import percent, table, time
+
+_OTHER_TARGETS: Final[Mapping[str, Target]] = {"one item": "item", "one page of one rater": "rating"}
 
 
 def show(service: RatingService) -> None:
@@ -102,18 +107,16 @@ def _links(service: RatingService, rater: Rater) -> None:
 
 def _left_out_by_id(service: RatingService) -> None:
     with st.expander("Leave out one item, or one page of one rater"), st.form("exclude_other", border=False):
-        target = st.selectbox(
-            "What", ["item", "rating"], format_func={"item": "item", "rating": "page (presentation)"}.get
-        )
-        target_id = st.text_input("Its id, as in the export", max_chars=64)
-        reason = st.text_input("Reason (goes into the log)", max_chars=300)
-        back = st.checkbox("Take back instead")
+        kind = st.selectbox("What", list(_OTHER_TARGETS), key="other_kind")
+        target_id = st.text_input("Its id, as in the export", key="other_id", max_chars=64)
+        reason = st.text_input("Reason (goes into the log)", key="other_reason", max_chars=300)
+        back = st.checkbox("Take back instead", key="other_back")
         if st.form_submit_button("Do it"):
             if not reason.strip() or not target_id.strip():
                 st.warning("Give an id and a reason.")
             else:
                 change = service.store.include if back else service.store.exclude
-                change(target, target_id.strip(), reason.strip(), visitor.ADMIN)
+                change(_OTHER_TARGETS[kind], target_id.strip(), reason.strip(), visitor.ADMIN)
                 st.rerun()
 
 

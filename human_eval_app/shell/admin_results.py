@@ -16,8 +16,8 @@ def show(service: RatingService) -> None:
 
     results = live_results(service.store.ratings(), service.study.design)
     st.html(
-        '<p class="soft">Intervals are 95%, over prompts and raters. Decide beforehand when the study ends: stopping '
-        "when a result looks good makes these intervals too narrow.</p>"
+        '<p class="soft">Intervals are 95%, over prompts and raters. Decide beforehand when the study ends: '
+        "stopping when a result looks good makes these intervals too narrow.</p>"
     )
     table(
         ["Question", "", "", "Value", "95% interval", "Unit", "Prompts", "Raters", "Ratings"],

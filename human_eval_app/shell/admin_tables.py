@@ -1,4 +1,4 @@
-"""Tables of the administrators' pages as plain markup: readable by screen readers, printable, light and dark."""
+"""Tables of the administrators' pages as plain markup: for screen readers, print, light and dark."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) 
         st.html(f'<p class="soft">{html.escape(empty)}</p>')
         return
     drawn = (
-        "<tr>" + "".join(_cell(value, "th" if column == 0 else "td") for column, value in enumerate(row)) + "</tr>"
+        "<tr>"
+        + "".join(_cell(value, "th" if column == 0 else "td") for column, value in enumerate(row))
+        + "</tr>"
         for row in known
     )
     numeric = [isinstance(value, (int, float)) for value in known[0]]
@@ -39,9 +41,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) 
         f'<th scope="col"{" class=number" if is_number else ""}>{html.escape(title)}</th>'
         for title, is_number in zip(head, numeric, strict=True)
     )
-    st.html(
-        f'<div class="wide"><table><thead><tr>{titles}</tr></thead><tbody>{"".join(drawn)}</tbody></table></div>'
-    )
+    body = "".join(drawn)
+    st.html(f'<div class="wide"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>')
 
 
 def figures(values: Sequence[tuple[str, str]]) -> None:

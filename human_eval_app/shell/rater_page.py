@@ -48,8 +48,8 @@ def show() -> None:
 def _stranger(service: RatingService) -> None:
     _message(
         service.study.design.title,
-        "Open the invitation link that you were given. If you have begun already, open this page in the browser "
-        "you began in.",
+        "Open the invitation link that you were given. If you have begun already, open this page in the "
+        "browser you began in.",
     )
 
 
@@ -74,8 +74,8 @@ def _consent(service: RatingService, rater: Rater) -> None:
 def _practice_done(service: RatingService, rater: Rater) -> None:
     _message(
         "The practice is over",
-        f"From now on there is no feedback, and your answers count. {_pages(rater.total)} follow; you can stop at any "
-        "time and go on later in this browser.",
+        f"From now on there is no feedback, and your answers count. {_pages(rater.total)} follow; you can "
+        "stop at any time and go on later in this browser.",
     )
     st.button(
         "Start rating", type="primary", on_click=service.store.finish_practice, args=(rater.id,), key="start"
@@ -86,8 +86,8 @@ def _break(service: RatingService, rater: Rater) -> None:
     left = rater.total - rater.done
     _message(
         "Time for a break",
-        f"{_pages(rater.done)} done, {left} to go. Look away from the screen for a minute; tired eyes see less. "
-        "Your place is kept for as long as you like.",
+        f"{_pages(rater.done)} done, {left} to go. Look away from the screen for a minute; tired eyes see "
+        "less. Your place is kept for as long as you like.",
     )
     st.button("Go on", type="primary", on_click=service.store.finish_break, args=(rater.id,), key="go_on")
 
@@ -124,16 +124,16 @@ def _closed(_service: RatingService, rater: Rater) -> None:
 def _screened_out(_service: RatingService, rater: Rater) -> None:
     _message(
         "Your part ends here",
-        f"There is nothing more for you to rate in this study. {_pages(rater.done)} of yours are saved. Thank you for "
-        "your time; please ask the study's team if you have questions.",
+        f"There is nothing more for you to rate in this study. {_pages(rater.done)} of yours are saved. "
+        "Thank you for your time; please ask the study's team if you have questions.",
     )
 
 
 def _waiting(_service: RatingService, _rater: Rater) -> None:
     _message(
         "A short wait",
-        "All that is left is with other raters at the moment. This page looks again by itself; you may also close it "
-        "and come back later.",
+        "All that is left is with other raters at the moment. This page looks again by itself; you may also "
+        "close it and come back later.",
     )
 
     @st.fragment(run_every=_SECONDS_BETWEEN_LOOKS)

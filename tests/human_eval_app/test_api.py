@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from served_studies import Served, serve_study
 from small_studies import small_design
+from sqlalchemy import event
 
 from human_eval_app.questions import KINDS, Kind
 
@@ -229,9 +230,23 @@ def test_a_link_opened_again_in_its_browser_goes_on(served: Served) -> None:
     token = served.invite()
     rater = served.enter(token)
     item = rater.item()
-    assert "Your place is kept" in rater.client.get(f"/enter/{token}").text
+    assert "their place is kept" in rater.client.get(f"/enter/{token}").text
     assert rater.client.post(f"/enter/{token}", json={}).status_code == 303
     assert rater.item() == item
+
+
+def test_two_people_may_share_a_browser_and_an_open_link(served: Served) -> None:
+    token = served.invite(open_places=5)
+    rater = served.enter(token)
+    item = rater.item()
+    rater.client.get(f"/enter/{token}")
+    assert rater.client.post(f"/enter/{token}", json={}).status_code == 303
+    assert rater.item() == item  # the same person, going on: no second place is taken
+    assert len(served.service.store.raters()) == 1
+    rater.client.get(f"/enter/{token}")
+    assert rater.client.post(f"/enter/{token}", json={"anew": True}).status_code == 303
+    assert rater.client.get("/api/state").json()["phase"] == "consent"
+    assert len(served.service.store.raters()) == 2
 
 
 def test_looking_at_a_link_uses_nothing_up(served: Served) -> None:
@@ -264,40 +279,25 @@ def test_a_closed_study_takes_nothing_and_says_so(served: Served) -> None:
 
 
 def test_a_database_that_refuses_is_told_and_nothing_is_acknowledged(tmp_path: Path) -> None:
-    database = tmp_path / "ratings.db"
-    served = serve_study(tmp_path / "study", str(database))
+    served = serve_study(tmp_path / "study", str(tmp_path / "ratings.db"))
     rater = served.enter()
     item = rater.practise()
     rater.look(item)
-    # The disk is full: SQLite may not grow its file any further.
-    connection = sqlite3.connect(database)
-    pages = connection.execute("PRAGMA page_count").fetchone()[0]
-    connection.close()
-    limit = f"PRAGMA max_page_count={pages}"
-    for pooled in _connections(served):
-        pooled.execute(limit)
-    refused = None
-    for _ in range(2000):
-        reply = rater.client.post(
-            "/api/flag", json={"presentation": item["presentation"], "reason": "x" * 400}
-        )
-        if reply.status_code != 200:
-            refused = reply
-            break
-    assert refused is not None
+
+    def fill_disk(connection: sqlite3.Connection, *_: object) -> None:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count={pages}")
+
+    event.listen(served.service.store.database.engine, "checkout", fill_disk)
+    told = {"presentation": item["presentation"], "reason": "x" * 400}
+    replies = iter(lambda: rater.client.post("/api/flag", json=told), None)
+    refused = next(reply for reply in replies if reply.status_code != 200)
     assert (refused.status_code, refused.json()["error"]) == (503, "unavailable")
+    assert refused.headers["retry-after"] == "2"
     assert str(tmp_path) not in refused.text
-
-
-def _connections(served: Served) -> list[sqlite3.Connection]:
-    from sqlalchemy import event
-
-    engine = served.service.store.database.engine
-    made: list[sqlite3.Connection] = []
-
-    @event.listens_for(engine, "checkout")
-    def remember(connection: sqlite3.Connection, _record: object, _proxy: object) -> None:
-        made.append(connection)
-        connection.execute(f"PRAGMA max_page_count={connection.execute('PRAGMA page_count').fetchone()[0]}")
-
-    return made
+    before = len(served.service.store.ratings())
+    answers = [rater.answer(item) for _ in range(3)]
+    assert {reply.status_code for reply in answers} <= {200, 503}
+    acknowledged = any(reply.status_code == 200 for reply in answers)
+    assert len(served.service.store.ratings()) == before + 2 * acknowledged
+    event.remove(served.service.store.database.engine, "checkout", fill_disk)

@@ -138,7 +138,14 @@ def test_streamlit_run_serves_the_same_app(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     started = Started(
-        tmp_path / "log", "streamlit", "run", "human_eval_app/app.py", "--server.port", str(port), "--", str(study)
+        tmp_path / "log",
+        "streamlit",
+        "run",
+        "human_eval_app/app.py",
+        "--server.port",
+        str(port),
+        "--",
+        str(study),
     )
     try:
         base = started.base()
@@ -153,7 +160,13 @@ def test_streamlit_run_serves_the_same_app(tmp_path: Path) -> None:
 
 def test_streamlit_run_without_a_study_says_what_to_do(tmp_path: Path) -> None:
     started = Started(
-        tmp_path / "log", "streamlit", "run", "human_eval_app/app.py", "--server.port", "0", DRAWBENCH_STUDY=""
+        tmp_path / "log",
+        "streamlit",
+        "run",
+        "human_eval_app/app.py",
+        "--server.port",
+        "0",
+        DRAWBENCH_STUDY="",
     )
     assert started.process.wait(180) == 2
     assert "which study? Give its folder after --, or set DRAWBENCH_STUDY" in started.said
@@ -164,7 +177,14 @@ def test_the_demo_prints_links_that_work(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     started = Started(
-        tmp_path / "log", "harness.cli", "rate", "--demo", "realism", "--port", str(port), TMPDIR=str(tmp_path)
+        tmp_path / "log",
+        "harness.cli",
+        "rate",
+        "--demo",
+        "realism",
+        "--port",
+        str(port),
+        TMPDIR=str(tmp_path),
     )
     try:
         base = started.base()

@@ -1,4 +1,4 @@
-"""What must be refused: foreign hosts and origins, wrong tokens, other raters' things, administrators' pages."""
+"""What must be refused: foreign hosts and origins, wrong tokens, others' things, administrators' pages."""
 
 from __future__ import annotations
 
@@ -214,6 +214,38 @@ def test_a_link_is_for_one_use(served: Served) -> None:
     assert (reply.status_code, reply.json()["error"]) == (410, "used")
 
 
+@pytest.mark.parametrize("places", [None, 3])
+def test_a_lost_answer_to_the_entry_is_given_again_to_the_same_browser_only(
+    served: Served, places: int | None
+) -> None:
+    token = served.invite(open_places=places)
+    client = served.browser()
+    client.get(f"/enter/{token}")
+    nonce = client.cookies[served.service.entry_cookie]
+    assert client.post(f"/enter/{token}", json={}).status_code == 303
+    credential = client.cookies[served.service.rater_cookie]
+    assert served.service.entry_cookie not in client.cookies
+    lost = served.browser()  # as if that answer had never come
+    lost.cookies.set(served.service.entry_cookie, nonce)
+    assert lost.post(f"/enter/{token}", json={}).status_code == 303
+    assert lost.cookies[served.service.rater_cookie] == credential
+    assert len(served.service.store.raters()) == 1
+    other = served.browser()
+    other.get(f"/enter/{token}")
+    assert other.cookies[served.service.entry_cookie] != nonce
+    reply = other.post(f"/enter/{token}", json={})
+    if places is None:
+        assert reply.json()["error"] == "used"
+    else:
+        assert other.cookies[served.service.rater_cookie] != credential
+    served.service.store.revoke(1)
+    again = served.browser()
+    again.cookies.set(served.service.entry_cookie, nonce)
+    again.post(f"/enter/{token}", json={})
+    assert again.cookies.get(served.service.rater_cookie) in {None, credential}
+    assert again.get("/api/item").status_code == 401
+
+
 def test_a_revoked_rater_is_out_at_once(served: Served) -> None:
     token = served.invite()
     rater = served.enter(token)
@@ -269,6 +301,9 @@ def test_the_cookies_flags(served: Served, tmp_path: Path) -> None:
     behind_tls = serve_study(
         tmp_path / "tls", str(tmp_path / "tls.db"), site=site_for("127.0.0.1", "https://ratings.example.org")
     )
+    entered = behind_tls.browser().get(f"/enter/{behind_tls.invite()}").headers["set-cookie"]
+    assert "Secure" in entered
+    assert "HttpOnly" in entered
     for path, body in ((f"/enter/{behind_tls.invite()}", {}), ("/admin/login", {"token": ADMIN_TOKEN})):
         assert "Secure" in behind_tls.browser().post(path, json=body).headers["set-cookie"]
     assert "max-age" in behind_tls.browser().get("/admin/login").headers["strict-transport-security"]

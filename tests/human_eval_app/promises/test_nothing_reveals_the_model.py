@@ -277,7 +277,7 @@ def _look_at_page(scanner: Scanner, page: Any) -> None:
     whole = page.evaluate(
         """() => {
           const parts = [document.documentElement.outerHTML, document.title, location.href, document.cookie,
-                         JSON.stringify(localStorage), JSON.stringify(sessionStorage), JSON.stringify(history.state)];
+                         JSON.stringify([localStorage, sessionStorage, history.state])];
           for (const element of document.querySelectorAll("*")) {
             if (element.shadowRoot) parts.push(element.shadowRoot.innerHTML);
           }
