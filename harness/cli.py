@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +33,15 @@ from harness.selftest_command import selftest
 from harness.verify_command import verify
 from harness.watch_command import watch
 from harness.weights_command import weights_app
+
+ELSEWHERE = {
+    "rate": "human_eval_app.rate_command:rate",
+    "study": "human_eval_app.study_command:study_app",
+}
+"""Commands of the packages that stand above this one: name -> module:function or module:app of sub-commands.
+
+They are imported when a command line is read, never when this module is.
+"""
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
@@ -132,6 +142,13 @@ def main(arguments: list[str] | None = None) -> int:
     ):
         app.command()(command)
     app.add_typer(weights_app, name="weights")
+    for name, place in ELSEWHERE.items():
+        module, attribute = place.split(":")
+        found = getattr(import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
     return run_app(app, arguments, "drawbench")
 
 

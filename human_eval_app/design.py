@@ -37,10 +37,15 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One side of an item: a model's name (secret) and the ids of its pictures, in the order shown."""
+    """One side of an item: a model's name (secret) and the ids of its pictures, in the order shown.
+
+    `samples`: the index that each picture has among its prompt's samples in the run, or none where pictures
+    were made for a control trial.
+    """
 
     model: str
     pictures: tuple[str, ...]
+    samples: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +101,9 @@ class StudyDesign:
     paint and its answer. `control_gate` is the share of control trials a rater must answer rightly to be
     kept in the analysis (0: everyone is kept). In a study nested by category a rater rates one category
     only; `raters_per_cell` is how many are planned for each cell. `pictures_are` says what was done to the
-    pictures. `completion_url` and `completion_code` are for recruiting sites. `notices` say what every
-    output must say. Raises InputError where the parts do not fit together.
+    pictures, `left_out` which prompts are not asked about, `shown_with_fewer` which stand with fewer samples
+    on their page than the others. `completion_url` and `completion_code` are for recruiting sites. `notices`
+    say what every output must say. Raises InputError where the parts do not fit together.
     """
 
     name: str
@@ -126,6 +132,7 @@ class StudyDesign:
     completion_url: str = ""
     completion_code: str = ""
     left_out: tuple[LeftOut, ...] = ()
+    shown_with_fewer: tuple[LeftOut, ...] = ()
     notices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -149,7 +156,7 @@ class StudyDesign:
             replace(
                 item,
                 id=str(number),
-                arms=tuple(Arm(arm.model, tuple(files[p] for p in arm.pictures)) for arm in item.arms),
+                arms=tuple(replace(arm, pictures=tuple(files[p] for p in arm.pictures)) for arm in item.arms),
             )
             for number, item in enumerate(self.items)
         )
@@ -174,10 +181,10 @@ class StudyDesign:
 
     @cached_property
     def cells(self) -> tuple[str, ...]:
-        """What raters are assigned to: the categories of a nested study, else the one cell "all"."""
+        """What raters are assigned to: the categories of a nested study, sorted, else the one cell "all"."""
         if self.nesting == "free":
             return (ALL_CELL,)
-        return tuple(dict.fromkeys(item.category for item in self.items if item.role == "rating"))
+        return tuple(sorted({item.category for item in self.items if item.role == "rating"}))
 
     def items_of(self, role: Role, cell: str | None = None) -> tuple[Item, ...]:
         """Items of a role; of a cell, the rating items of that category. Controls and practice are shared."""

@@ -22,8 +22,8 @@ _NAME = re.compile(r"[0-9a-zA-Z][0-9a-zA-Z._-]{0,99}")
 def check_design(design: StudyDesign) -> None:
     """Raises InputError, in one line, for the first thing that does not fit."""
     questions = questions_of(design.kind, design.strict)
-    if not _NAME.fullmatch(design.name):
-        _refuse(f"the name {design.name!r} must be letters, digits, '.', '_' and '-'")
+    check_name(design.name)
+    check_completion_url(design.completion_url)
     _check_numbers(design)
     _once("the picture id", (picture.id for picture in design.pictures))
     _once("the item id", (item.id for item in design.items))
@@ -45,6 +45,18 @@ def check_design(design: StudyDesign) -> None:
         _refuse("raters are nested in categories, but some prompts have no category")
 
 
+def check_name(name: str) -> None:
+    """Raises InputError where a study cannot be called `name`."""
+    if not _NAME.fullmatch(name):
+        _refuse(f"the name {name!r} must be letters, digits, '.', '_' and '-'")
+
+
+def check_completion_url(url: str) -> None:
+    """Raises InputError where raters cannot be sent to `url`, which may be empty."""
+    if url and not url.startswith(("https://", "http://")):
+        _refuse("completion_url must start with https:// or http://")
+
+
 def _check_numbers(design: StudyDesign) -> None:
     if design.quota < 1:
         _refuse("quota must be at least 1 rating per item")
@@ -57,8 +69,6 @@ def _check_numbers(design: StudyDesign) -> None:
         _refuse("lease_seconds must be at least 1")
     if not 0.0 <= design.control_gate <= 1.0:
         _refuse("control_gate must be between 0 and 1")
-    if design.completion_url and not design.completion_url.startswith(("https://", "http://")):
-        _refuse("completion_url must start with https:// or http://")
 
 
 def _check_item(
@@ -72,6 +82,8 @@ def _check_item(
     sizes = {len(arm.pictures) for arm in item.arms}
     if len(sizes) != 1 or 0 in sizes:
         _refuse(f"item {item.id} must have the same number of pictures on both sides, at least one")
+    if any(arm.samples and len(arm.samples) != len(arm.pictures) for arm in item.arms):
+        _refuse(f"item {item.id} must name a sample for each picture, or none")
     if kind != "side_by_side" and sizes != {1}:
         _refuse(f"item {item.id} must show one picture a side")
     for picture in item.pictures:

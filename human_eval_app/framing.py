@@ -46,8 +46,8 @@ class Frame:
         height, width = image.shape[:2]
         if (width, height) == (self.width, self.height):
             return image
-        cut_width = min(width, round(height * self.width / self.height))
-        cut_height = min(height, round(width * self.height / self.width))
+        cut_width = max(1, min(width, round(height * self.width / self.height)))
+        cut_height = max(1, min(height, round(width * self.height / self.width)))
         left, top = (width - cut_width) // 2, (height - cut_height) // 2
         part = np.ascontiguousarray(image[top : top + cut_height, left : left + cut_width])
         if (cut_width, cut_height) == (self.width, self.height):
@@ -62,14 +62,17 @@ def choose_frame(
     """The frame for pictures of these sizes (model -> (width, height) of each), and what it does in words.
 
     Without `side` it is the smallest picture's, so that nothing is enlarged; `side` is the shorter side of
-    the frame. Pictures of one shape keep it, else the middle square is cut out of each. Raises InputError
-    where some pictures would be enlarged and others not.
+    the frame, and is needed where no picture has a size of its own. Pictures of one shape keep it, else the
+    middle square is cut out of each. Raises InputError where some pictures would be enlarged and others not.
     """
     every = [size for of_model in sizes.values() for size in of_model]
-    if not every:
-        raise InputError("there is no picture to show")
     if side is not None and not MIN_SIDE <= side <= MAX_SIDE:
         raise InputError(f"--size must be {MIN_SIDE} to {MAX_SIDE} pixels, not {side}")
+    if not every:
+        if side is None:
+            raise InputError("no picture has a size of its own; give --size")
+        square = Frame(side, side, resampling)
+        return square, _in_words(sizes, square, one_shape=True)
     shorter = {name: [min(size) for size in of_model] for name, of_model in sizes.items()}
     smallest = min(min(of_model) for of_model in shorter.values() if of_model)
     chosen = smallest if side is None else side
@@ -90,8 +93,9 @@ def _check_all_enlarged(shorter: Mapping[str, Sequence[int]], side: int) -> None
     if kept:
         small = min(enlarged, key=lambda name: min(shorter[name]))
         raise InputError(
-            f"--size {side} would enlarge pictures of {small} (from {min(shorter[small])} pixels) and not all "
-            f"of {kept[0]}, which would give them away; give --size {min(map(min, shorter.values()))} or less"
+            f"--size {side} would enlarge pictures of {small} (from {min(shorter[small])} pixels) and not "
+            f"all of {kept[0]}, which would give them away; give --size {min(map(min, shorter.values()))} or "
+            "less"
         )
 
 
@@ -109,4 +113,4 @@ def _in_words(sizes: Mapping[str, Sequence[Size]], frame: Frame, one_shape: bool
         done.append(f"{name} from {sides}")
     cut = "" if one_shape else "the middle square is cut out, then "
     how = "" if all(part.endswith("unchanged") for part in done) else f" ({cut}{frame.resampling})"
-    return f"{frame.width} x {frame.height} pixels, PNG without metadata{how}: {'; '.join(done)}"
+    return "; ".join([f"{frame.width} x {frame.height} pixels, PNG without metadata{how}", *done])

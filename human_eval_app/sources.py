@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from PIL import Image
 
@@ -23,7 +23,7 @@ SourceKind = Literal["run", "reference", "folder", "made"]
 Place = tuple[str, int]
 """Prompt id and index of a sample."""
 
-REFERENCE = "reference"
+REFERENCE: Final = "reference"
 _TURNED_SIDEWAYS = frozenset((5, 6, 7, 8))  # EXIF orientations that swap width and height
 _ORIENTATION = 0x0112
 
