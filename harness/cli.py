@@ -18,6 +18,7 @@ from harness.export_command import export
 from harness.ls_command import ls
 from harness.merge_command import merge
 from harness.reference_command import reference
+from harness.report_command import report
 from harness.run import (
     Device,
     DeviceFlag,
@@ -77,16 +78,6 @@ def score(
         print(json.dumps(summary, indent=2, ensure_ascii=False))
     else:
         print_summary(summary, str(run_dir))
-    return FINE
-
-
-def report(run_dir: RunFolder) -> int:
-    """Writes a run folder's grid.png and report.html again."""
-    from harness.grid import write_grid
-    from harness.report import write_report
-
-    for path in (write_grid(run_dir), write_report(run_dir)):
-        print(path)
     return FINE
 
 
