@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from harness.baseline_command import baseline_app
+from harness.compare_command import compare
 from harness.difference_command import difference
 from harness.distance_command import distance
 from harness.exits import FINE, command_line, run_app
@@ -125,6 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
         describe,
         selftest,
         difference,
+        compare,
         merge,
         reference,
         distance,
@@ -132,6 +135,7 @@ def main(arguments: list[str] | None = None) -> int:
     ):
         app.command()(command)
     app.add_typer(weights_app, name="weights")
+    app.add_typer(baseline_app, name="baseline")
     return run_app(app, arguments, "drawbench")
 
 

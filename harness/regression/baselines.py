@@ -40,8 +40,8 @@ from harness.progress import Progress, StageCalls
 from harness.regression.history import Event, Point, append_event, new_event, read_history
 from harness.regression.integrity import open_whole
 from harness.regression.small_pictures import small_picture
-from harness.run_view import RunView
 from harness.rows import Vectors
+from harness.run_view import RunView
 from harness.score_io import SCORES_FILE
 from harness.score_plan import ScorePlan, extractors_for, stage
 from harness.summary import SUMMARY_NAME
@@ -87,11 +87,15 @@ def baseline_folder(registry: Path, name: str, *, must_exist: bool = True) -> Pa
     folder = registry / name
     if must_exist and not folder.is_dir():
         known = ", ".join(names(registry)) or "none"
-        raise InputError(f"{registry} has no baseline {name!r} (it has {known}); add it: drawbench baseline add")
+        raise InputError(
+            f"{registry} has no baseline {name!r} (it has {known}); add it: drawbench baseline add"
+        )
     return folder
 
 
-def keep_run(registry: Path, name: str, run_dir: Path, progress: Progress, *, promote: bool, note: str = "") -> Event:
+def keep_run(
+    registry: Path, name: str, run_dir: Path, progress: Progress, *, promote: bool, note: str = ""
+) -> Event:
     """Checks a scored run and makes it the baseline `name`: a new one, or with `promote` one that is there.
 
     The entry is written under another name first, so that a crash leaves the baseline as it was. Raises
@@ -99,7 +103,9 @@ def keep_run(registry: Path, name: str, run_dir: Path, progress: Progress, *, pr
     """
     folder = baseline_folder(registry, name, must_exist=promote)
     if not promote and read_history(folder):
-        raise InputError(f"baseline {name!r} is there already; put another run in its place: drawbench baseline promote")
+        raise InputError(
+            f"baseline {name!r} is there already; put another run in its place: drawbench baseline promote"
+        )
     run = open_whole(run_dir, "run", progress)
     files = {entry: (run_dir / entry).read_bytes() for entry in _COPIED if (run_dir / entry).is_file()}
     for extractor, kept in _features(run, progress).items():
@@ -120,7 +126,9 @@ def keep_run(registry: Path, name: str, run_dir: Path, progress: Progress, *, pr
             with suppress(FileNotFoundError):
                 shutil.rmtree(folder / entry)
             part.rename(folder / entry)
-    event = new_event("promote" if promote else "add", run.manifest, score_points(run), entry=entry, note=note)
+    event = new_event(
+        "promote" if promote else "add", run.manifest, score_points(run), entry=entry, note=note
+    )
     append_event(folder, event)
     return event
 
@@ -166,7 +174,9 @@ def open_kept(registry: Path, name: str) -> KeptRun:
                 f"baseline: {path}",
             )
     features = {
-        Path(path).stem: _from_npz((place / path).read_bytes()) for path in files if path.startswith("features/")
+        Path(path).stem: _from_npz((place / path).read_bytes())
+        for path in files
+        if path.startswith("features/")
     }
     return KeptRun(RunView.load(place), entry, features, _from_zip((place / THUMBNAILS_NAME).read_bytes()))
 
@@ -236,7 +246,9 @@ def _to_npz(kept: KeptFeatures) -> bytes:
 def _from_npz(data: bytes) -> KeptFeatures:
     with np.load(io.BytesIO(data), allow_pickle=False) as stored:
         return KeptFeatures(
-            str(stored["identity"]), tuple(map(str, stored["sha256"])), np.asarray(stored["vectors"], np.float32)
+            str(stored["identity"]),
+            tuple(map(str, stored["sha256"])),
+            np.asarray(stored["vectors"], np.float32),
         )
 
 
@@ -253,7 +265,9 @@ def _to_zip(run: RunView) -> bytes:
             left -= len(data)
             if left < 0:
                 break
-            place = zipfile.ZipInfo(f"{sample.prompt_id}/{sample.index}.webp")  # of 1980: equal runs, equal bytes
+            place = zipfile.ZipInfo(
+                f"{sample.prompt_id}/{sample.index}.webp"
+            )  # of 1980: equal runs, equal bytes
             archive.writestr(place, data)
     return buffer.getvalue()
 

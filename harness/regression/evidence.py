@@ -1,4 +1,4 @@
-"""What the pairs of two runs say about each metric, for all prompts and for each category: numbers, no verdict.
+"""What the pairs of two runs say about each metric, over all prompts and categories: numbers, no verdict.
 
 Everything is about the *gain*, the difference B minus A turned so that more is better.
 """

@@ -1,7 +1,7 @@
-"""A named baseline's history: one JSON line an event, append-only, each line holding the hash of the one before.
+"""A named baseline's history: one JSON line an event, append-only, each with the hash of the line before.
 
-A changed, removed or inserted line breaks the chain and is refused. A line that a crash tore at the end of the
-file is cut off by the next event.
+A changed, removed or inserted line breaks the chain and is refused. A line that a crash tore at the end of
+the file is cut off by the next event.
 """
 
 from __future__ import annotations

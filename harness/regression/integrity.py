@@ -68,7 +68,7 @@ def open_whole(run_dir: Path, role: str, progress: Progress, *, full: bool = Fal
                 f"{role}: {_FIELDS[one.check]}",
             )
     view = RunView.load(run_dir, manifest)
-    if not view.scores:
+    if not view.scores and view.counts["ok"]:
         raise InputError(f"{run_dir} is not scored; score it: drawbench score {run_dir}")
     return view
 
@@ -88,7 +88,9 @@ def _foreign_rows(run_dir: Path) -> Iterator[str]:
     table = pd.read_parquet(path)
     if "key" not in table.columns:
         return
-    keys = {(s.prompt_id, s.index): s.key for s in planned_samples(read_manifest(run_dir), read_ledger(run_dir))}
+    keys = {
+        (s.prompt_id, s.index): s.key for s in planned_samples(read_manifest(run_dir), read_ledger(run_dir))
+    }
     places = table[["prompt_id", "index", "key"]].drop_duplicates()
     for prompt_id, index, key in places.itertuples(index=False, name=None):
         if keys.get((prompt_id, index)) != key:

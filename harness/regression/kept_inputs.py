@@ -58,7 +58,8 @@ def of_kept(kept: KeptRun, progress: Progress) -> Look:
             metas=[prompts[s.prompt_id].meta for s in scored],
             file_type=file_type(s.path or "" for s in scored),
         )
-        unreadable = {s.key: "its features were not kept" for s in samples if s not in scored}
+        there = {sample.key for sample in scored}
+        unreadable = {s.key: "its features were not kept" for s in samples if s.key not in there}
         return Looked(inputs, scored, unreadable, empty.remarks)
 
     return look

@@ -1,8 +1,8 @@
 """The verdict: pass, regression, inconclusive, improved or not comparable. Pure rules on evidence.
 
 A row (a metric over all prompts or over a category) is a *regression* where its 95% interval, corrected by
-Holm for the number of rows, says that the gain is below -margin, and where the candidate's value is none that
-a repeat of the baseline could have. It *passes* where the interval's lower end is above -margin, is *improved*
+Holm for the number of rows, says that the gain is below -margin, and where the candidate's value is none
+that a repeat of the baseline could have. It *passes* where the interval's lower end is above -margin, is *improved*
 where, corrected likewise, the gain is above 0, and else *inconclusive*.
 
 One regression makes the whole a regression. Else the whole rests on the rows over all prompts alone: a
@@ -11,9 +11,10 @@ category of twenty prompts can show a loss, but hardly ever that there is none.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from harness.exits import BAD_VERDICT, FINE, INCONCLUSIVE, NOT_COMPARABLE
@@ -87,10 +88,10 @@ class Verdict:
     field: str | None = None
     policy: Policy = "exit"
     bench: str = ""
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
     differing: tuple[tuple[str, str, str], ...] = ()
-    identities: Mapping[str, str] = field(default_factory=dict)
-    margins: Mapping[str, str] = field(default_factory=dict)
+    identities: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    margins: Mapping[str, str] = dataclasses.field(default_factory=dict)
     worst: tuple[WorstPrompt, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()

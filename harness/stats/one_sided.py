@@ -15,8 +15,8 @@ _STEPS = 60
 def p_below(interval_at: Callable[[float], Interval], bound: float) -> float:
     """One-sided p of "the truth is at least `bound`", against "it is below".
 
-    `interval_at(level)` gives the two-sided interval at a level in 0..1. p is (1 - level) / 2 for the level at
-    which the interval's upper end is the bound, so p < 0.025 exactly where the 95% interval lies below it.
+    `interval_at(level)` gives the two-sided interval at a level in 0..1. p is (1 - level) / 2 for the level
+    at which the interval's upper end is the bound, so p < 0.025 exactly where the 95% interval lies below it.
     Where even the shortest interval reaches above the bound, p is 1 - (1 - level) / 2 for the level at which
     its lower end is the bound. At least `LEAST_P`; NaN where there is no interval.
     """
