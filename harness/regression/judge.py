@@ -353,12 +353,12 @@ def _remarks(a: Opened, b: Opened, pairing: Pairing, options: CompareOptions) ->
     seeds = [side.view.manifest["run_seed"] for side in (a, b)]
     if seeds[0] != seeds[1]:
         notes.append(
-            f"the runs have other seeds ({seeds[0]} and {seeds[1]}): pairs share the prompt and not the noise, "
+            f"the runs have other seeds ({seeds[0]}, {seeds[1]}): pairs share the prompt, not the noise, "
             f"so intervals are wider than with equal seeds"
         )
     elif pairing.other_noise:
         notes.append(
-            f"{pairing.other_noise} pairs do not share their noise, as one of the two was drawn again"
+            f"{pairing.other_noise} pairs do not share their noise: one side was drawn again"
         )
     elif options.seeds == "differ":
         notes.append("the runs have equal seeds, so --seeds differ changes nothing")

@@ -2,8 +2,8 @@
 
 A row (a metric over all prompts or over a category) is a *regression* where its 95% interval, corrected by
 Holm for the number of rows, says that the gain is below -margin, and where the candidate's value is none
-that a repeat of the baseline could have. It *passes* where the interval's lower end is above -margin, is *improved*
-where, corrected likewise, the gain is above 0, and else *inconclusive*.
+that a repeat of the baseline could have. It *passes* where the interval's lower end is above -margin, is
+*improved* where, corrected likewise, the gain is above 0, and else *inconclusive*.
 
 One regression makes the whole a regression. Else the whole rests on the rows over all prompts alone: a
 category of twenty prompts can show a loss, but hardly ever that there is none.

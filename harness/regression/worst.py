@@ -66,8 +66,8 @@ def worst_prompts(
         known = [c for c in changes if c.a is not None and c.b is not None]
         main = [c.loss for c in known if c.metric in first] if first else [c.loss for c in known]
         if known:
-            every = sum(c.loss for c in known) / len(known)
-            losses[place] = (sum(main) / len(main) if main else 0.0, every, changes)
+            every = _mean([c.loss for c in known])
+            losses[place] = (_mean(main), every, changes)
     failures = _lost_pictures(a, b)
     order = {prompt.id: number for number, prompt in enumerate(a.prompts)}
     found: list[tuple[tuple[float, float, float, int], WorstPrompt]] = []
@@ -76,7 +76,7 @@ def worst_prompts(
         failed = [place for place in failures if place[0] == prompt.id]
         if not mine and not failed:
             continue
-        mean = [sum(loss[i] for _, loss in mine) / len(mine) for i in (0, 1)] if mine else [0.0, 0.0]
+        mean = _mean([loss[0] for _, loss in mine]), _mean([loss[1] for _, loss in mine])
         if failed:
             place, why, changes = failed[0], failures[failed[0]], ()
         elif mean[0] > 0 or (mean[0] == 0 and mean[1] > 0):
@@ -90,6 +90,10 @@ def worst_prompts(
         )
     found.sort(key=lambda entry: entry[0])
     return tuple(worst for _, worst in found[:shown])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
 
 
 def _changes(
