@@ -27,27 +27,28 @@ def gain_svg(row: RowVerdict) -> str:
     parts = [f'<rect class="loss" x="0" y="0" width="{_x(-1)}" height="{HEIGHT}"/>']
     parts += [_line(tick, "tick") for tick in _TICKS if tick not in (-1, 0)]
     parts += [_line(-1, "margin"), _line(0, "zero")]
-    left, right = _x(max(low, -REACH)), _x(min(high, REACH))
+    left, right = (_x(min(max(end, -REACH), REACH)) for end in (low, high))
     parts.append(f'<line class="whisker" x1="{left}" x2="{right}" y1="{half:g}" y2="{half:g}"/>')
-    for value, place, arrow in ((low, left, "◂"), (high, right, "▸")):
-        if abs(value) > REACH:
-            parts.append(f'<text class="beyond" x="{place}" y="17" text-anchor="middle">{arrow}</text>')
-        else:
-            parts.append(
-                f'<line class="whisker" x1="{place}" x2="{place}" y1="{half - 4:g}" y2="{half + 4:g}"/>'
-            )
+    if low < -REACH:
+        parts.append(_arrow(-REACH, "◂"))
+    elif low <= REACH:
+        parts.append(_mark(left))
+    if high > REACH:
+        parts.append(_arrow(REACH, "▸"))
+    elif high >= -REACH:
+        parts.append(_mark(right))
     if abs(middle) <= REACH:
         parts.append(f'<circle class="dot" cx="{_x(middle)}" cy="{half:g}" r="4.5"/>')
     label = f"gain {rounded(one.gain, one, '+')}, 95% interval {interval(one)}, margin {one.margin:g}"
     return (
-        f'<svg class="plot" width="100%" height="{HEIGHT}" role="img" aria-label="{escape(label, quote=True)}">'
-        f"{''.join(parts)}</svg>"
+        f'<svg class="plot" width="100%" height="{HEIGHT}" role="img" '
+        f'aria-label="{escape(label, quote=True)}">{"".join(parts)}</svg>'
     )
 
 
 def gain_axis_svg() -> str:
     """The labels over a column of such rows."""
-    named = {-1: "−margin", 0: "0", 1: "+margin", -3: "−3", 3: "+3"}
+    named = {-3: "−3", -1: "−1", 0: "0", 1: "+1", 3: "+3"}
     texts = "".join(
         f'<text x="{_x(tick)}" y="14" text-anchor="middle">{name}</text>' for tick, name in named.items()
     )
@@ -56,6 +57,15 @@ def gain_axis_svg() -> str:
 
 def _x(value: float) -> str:
     return f"{_EDGE + (100 - 2 * _EDGE) * (value + REACH) / (2 * REACH):.2f}%"
+
+
+def _mark(place: str) -> str:
+    half = HEIGHT / 2
+    return f'<line class="whisker" x1="{place}" x2="{place}" y1="{half - 4:g}" y2="{half + 4:g}"/>'
+
+
+def _arrow(value: float, sign: str) -> str:
+    return f'<text class="beyond" x="{_x(value)}" y="{HEIGHT / 2 + 4:g}" text-anchor="middle">{sign}</text>'
 
 
 def _line(value: float, kind: str) -> str:

@@ -357,9 +357,7 @@ def _remarks(a: Opened, b: Opened, pairing: Pairing, options: CompareOptions) ->
             f"so intervals are wider than with equal seeds"
         )
     elif pairing.other_noise:
-        notes.append(
-            f"{pairing.other_noise} pairs do not share their noise: one side was drawn again"
-        )
+        notes.append(f"{pairing.other_noise} pairs do not share their noise: one side was drawn again")
     elif options.seeds == "differ":
         notes.append("the runs have equal seeds, so --seeds differ changes nothing")
     if pairing.without_a or pairing.without_b:

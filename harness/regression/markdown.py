@@ -27,7 +27,7 @@ from harness.regression.worst import WorstPrompt
 COMMENT_BYTES = 64 * 1024
 SUMMARY_BYTES = 1024 * 1024
 _TEXT = 400
-_MARKED = re.compile(r"([\\`*_{}\[\]<>()#+.!|~$^=\-])")
+_MARKED = re.compile(r"([\\`*_\[\]<>#!|~$]|:(?=//)|(?<=www)\.)")
 _TITLES = {
     "improved": "✅ Improved",
     "pass": "✅ Pass",

@@ -18,8 +18,8 @@ from harness.regression.evidence import Evidence, paired_values, values_of
 from harness.regression.judge import CompareOptions, Opened, gather, open_side
 from harness.regression.margins import FAILURES_METRIC, margin_of
 from harness.regression.planner import Noise, PlanRow, plan_rows, unpaired_error
+from harness.regression.verdict_text import WIDTH
 from harness.regression.wording import number
-from harness.results_table import PLAIN_WIDTH
 from harness.stats import t_quantile
 from harness.types import Score
 
@@ -121,7 +121,7 @@ def plan_text(rows: Sequence[PlanRow]) -> str:
             noise.source,
         )
     buffer = io.StringIO()
-    Console(file=buffer, width=PLAIN_WIDTH, markup=False, highlight=False).print(table)
+    Console(file=buffer, width=WIDTH, markup=False, highlight=False).print(table)
     lines = [line.rstrip() for line in buffer.getvalue().splitlines()]
     lines.append(
         "found 80%, 95%: the true loss, in the metric's unit, that a comparison over these prompts calls a "

@@ -7,12 +7,12 @@ import sys
 
 from harness.regression.verdict import Verdict
 from harness.regression.wording import basis, counted, interval, number, p_text, rounded, sentence
-from harness.results_table import PLAIN_WIDTH
 
+WIDTH = 150
 _MOST_CHANGES = 4
 
 
-def verdict_text(verdict: Verdict, width: int | None = PLAIN_WIDTH) -> str:
+def verdict_text(verdict: Verdict, width: int | None = WIDTH) -> str:
     """The verdict, the runs, every row, the worst prompts and all remarks, as plain text.
 
     `width` is that of the table, None that of the terminal.
@@ -42,7 +42,7 @@ def verdict_text(verdict: Verdict, width: int | None = PLAIN_WIDTH) -> str:
             "found",
             "pairs",
         ):
-            table.add_column(name, justify="left" if name in left else "right")
+            table.add_column(name, justify="left" if name in left else "right", no_wrap=True)
         for row in verdict.rows:
             one = row.evidence
             table.add_row(
@@ -82,4 +82,4 @@ def verdict_text(verdict: Verdict, width: int | None = PLAIN_WIDTH) -> str:
 
 def print_verdict(verdict: Verdict) -> None:
     """Prints the verdict on stdout."""
-    print(verdict_text(verdict, None if sys.stdout.isatty() else PLAIN_WIDTH))
+    print(verdict_text(verdict, None if sys.stdout.isatty() else WIDTH))
