@@ -2,19 +2,19 @@
 
     python benchmarks/verdict_errors.py --work verdict-errors --out results/reference/verdict-errors.txt
 
-Draws `imagen-mini` on 100 captions of the bench scenes at 64 pixels: the same model under 21 seeds (the baseline
-and 20 repeats) and, each under two seeds, four that are worse on purpose: half the steps, guidance 1, every tenth
-prompt's picture swapped, JPEG at quality 30. A run that is finished is not drawn again, so the same command
-resumes. Then it counts
+Draws `imagen-mini` on 100 captions of the bench scenes at 64 pixels: the same model under 21 seeds (the
+baseline and 20 repeats) and, each under two seeds, four that are worse on purpose: half the steps, guidance 1,
+every tenth prompt's picture swapped, JPEG at quality 30. A run that is finished is not drawn again, so the same
+command resumes. Then it counts
 
 - regressions among the real pairs of baseline and repeat, and among 500 simulated ones. A simulated pair
   draws 200 prompts with replacement from those at hand, and for each prompt two of the seeds, one a side, so
   that both sides are the same model under other noise; values and features are those of real pictures.
-- regressions among simulated pairs of the model and a worse one. The planner sees the simulated baseline alone
-  and says what losses a comparison finds 95 times in 100; a case in which the true loss, that over all prompts
-  and seeds at hand, is greater in any row is one in which the loss should be found.
+- regressions among simulated pairs of the model and a worse one. The planner sees the simulated baseline
+  alone and says what losses a comparison finds 95 times in 100; a case in which the true loss, that over all
+  prompts and seeds at hand, is greater in any row is one in which the loss should be found.
 
-Everything goes through the functions that the command uses; only folders and files are left out of simulations.
+Everything goes through the functions that the command uses; simulations only leave out folders and files.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def draw(work: Path, prompts: int, seeds: int, worse_seeds: int) -> Runs:
 
 
 def changed_pictures(run: Path, how: str, out: Path) -> Path:
-    """A folder of the run's pictures, made worse: every tenth prompt's swapped with the next tenth's, or JPEG."""
+    """A folder of the run's pictures, made worse: those of every tenth prompt change places, or JPEG."""
     view = RunView.load(run)
     out.mkdir(parents=True, exist_ok=True)
     ids = [prompt.id for prompt in view.prompts]
@@ -274,14 +274,11 @@ def true_losses(judge_: Judge, a: Table, b: Table, n: int) -> dict[tuple[str, st
 
 
 def draw_pair(rng: np.random.Generator, a: Table, b: Table, n: int) -> tuple[Any, Any, Any]:
-    """n prompts with replacement, and a seed for each on either side; never the same one of the same table."""
+    """n prompts with replacement, and a seed for each on either side; never the same of the same table."""
     prompts = rng.integers(0, a.shape[1], n)
     of_a = rng.integers(0, a.shape[0], n)
-    if a is b:
-        of_b = (of_a + rng.integers(1, a.shape[0], n)) % a.shape[0]
-    else:
-        of_b = rng.integers(0, b.shape[0], n)
-    return prompts, of_a, of_b
+    other = (of_a + rng.integers(1, a.shape[0], n)) % a.shape[0] if a is b else None
+    return prompts, of_a, rng.integers(0, b.shape[0], n) if other is None else other
 
 
 def outcomes(evidence: Sequence[Evidence]) -> str:
@@ -331,7 +328,7 @@ def report(runs: Runs, pairs: int, n: int, cases: int) -> Iterator[str]:
             caught, due, caught_due = caught + hit, due + should, caught_due + (hit and should)
         share = f"{caught_due} of {due} ({caught_due / due:.1%})" if due else "none"
         whole = ", ".join(f"{metric} {losses[metric, None]:.3g}" for metric in (*METRICS, SET_METRIC))
-        yield f"  {name}: found {caught} of {cases}; of those that should be found: {share}; true loss: {whole}"
+        yield f"  {name}: found {caught} of {cases}; of those due: {share}; true loss: {whole}"
 
 
 def _without_margin(evidence: Sequence[Evidence]) -> list[Evidence]:
