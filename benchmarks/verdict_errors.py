@@ -1,20 +1,22 @@
-"""How often `drawbench compare` gives a false alarm, and how often it sees a real loss.
+"""How often `drawbench compare` gives a false alarm, and how often it finds a real loss.
 
-    python benchmarks/verdict_errors.py --work verdict-errors --out results/reference/verdict-errors.txt
+    python benchmarks/verdict_errors.py simulated --work verdict-errors
+    python benchmarks/verdict_errors.py real --work verdict-errors
+    python benchmarks/verdict_errors.py report --work verdict-errors --out results/reference/verdict-errors.txt
 
-Draws `imagen-mini` on 100 captions of the bench scenes at 64 pixels: the same model under 21 seeds (the
-baseline and 20 repeats) and, each under two seeds, four that are worse on purpose: half the steps, guidance 1,
-every tenth prompt's picture swapped, JPEG at quality 30. A run that is finished is not drawn again, so the same
-command resumes. Then it counts
+`simulated` draws `imagen-mini` on 200 captions of the bench scenes at 64 pixels: as it is, with half the steps
+and at guidance 1; and makes two more models of its pictures: 10% of the prompts' pictures change places, and
+JPEG at quality 30. Of these real values and features it makes pairs of runs:
 
-- regressions among the real pairs of baseline and repeat, and among 500 simulated ones. A simulated pair
-  draws 200 prompts with replacement from those at hand, and for each prompt two of the seeds, one a side, so
-  that both sides are the same model under other noise; values and features are those of real pictures.
-- regressions among simulated pairs of the model and a worse one. The planner sees the simulated baseline
-  alone and says what losses a comparison finds 95 times in 100; a case in which the true loss, that over all
-  prompts and seeds at hand, is greater in any row is one in which the loss should be found.
+- the same model under other seeds, 500 pairs of 200 prompts: prompts are drawn with replacement, and the
+  other side has, with probability 1/2, the picture of another prompt of the category (other noise, another
+  outcome), else the same one;
+- the model and each worse one, prompts drawn with replacement, each with the real pair of pictures. The planner
+  sees the simulated baseline alone and says what losses a comparison finds 95 times in 100. Where the true
+  loss, that over all prompts at hand, is greater in any row, the loss is due to be found.
 
-Everything goes through the functions that the command uses; simulations only leave out folders and files.
+`real` draws 21 runs of 100 captions under seeds 0 to 20 and compares the first with each other by the functions
+of the command. Runs that are finished are not drawn again, so the same command resumes.
 """
 
 from __future__ import annotations
@@ -25,9 +27,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from harness.difference import Place
 from harness.difference_sets import of_folder, value_over
 from harness.manifest import manifest_reference
 from harness.metrics import find_metric
@@ -53,104 +53,75 @@ from harness.score_plan import extractors_for
 from harness.scoring import make_scorer
 from harness.stats import cluster_mean_interval, paired_jackknife
 
-Numbers = NDArray[np.float64]
+Row = tuple[str, str | None]
+Places = NDArray[np.intp]
 
 METRICS = ("scenes_accuracy", "align_conse")
 SET_METRIC = "fd_effnet_lite0"
 REFERENCE = "scenes:n=300,size=64"
 GROUPS = 20
-LOSSES = {"half the steps": ("--steps", "4"), "guidance 1": ("--guidance-scale", "1")}
-CHANGED = ("10% of prompts swapped", "JPEG 30")
-
-
-@dataclass(frozen=True)
-class Runs:
-    """Folders of scored runs: the model under its seeds, and each worse model under some of them."""
-
-    same: tuple[Path, ...]
-    worse: dict[str, tuple[Path, ...]]
+SIZES = (200, 1000, 5000)
+SET_SIZE = 200
+SHARED = 0.5
+DRAWN = {"half the steps": ("--steps", "4"), "guidance 1": ("--guidance-scale", "1")}
+MADE = ("10% of prompts swapped", "JPEG 30")
 
 
 @dataclass(frozen=True)
 class Table:
-    """Values and features of a model's runs over the same prompts.
+    """A run's values by metric (prompts,), NaN where there is none, its features (prompts, d), categories."""
 
-    `values[metric]` is (seeds, prompts), NaN where a metric has none; `features` (seeds, prompts, d);
-    `categories` (prompts,).
-    """
-
-    values: dict[str, Numbers]
+    values: Mapping[str, NDArray[np.float64]]
     features: NDArray[np.float32]
-    categories: tuple[str, ...]
+    categories: NDArray[np.str_]
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """(seeds, prompts)."""
-        return self.features.shape[0], self.features.shape[1]
+    def prompts(self) -> int:
+        """How many."""
+        return self.features.shape[0]
+
+    def rows(self) -> list[str | None]:
+        """None for all prompts, then the categories in order."""
+        return [None, *dict.fromkeys(self.categories.tolist())]
 
 
 @dataclass(frozen=True)
-class Judge:
-    """What whole-set values are computed with: the metric and inputs that have the reference."""
+class SetJudge:
+    """The whole-set metric with inputs that hold the reference."""
 
     metric: SetMetric
     inputs: Inputs
 
-    def value(self, features: NDArray[np.float32]) -> Any:
+    def over(self, features: NDArray[np.float32]) -> Callable[[Places], float]:
         """A function from places to the metric's value over the rows (n, d) at these places."""
         n = features.shape[0]
-        extractor = self.metric.image_extractors[0]
-        inputs = replace(self.inputs, features={extractor: as_rows(features)}, clusters=np.arange(n))
-        return value_over(self.metric, inputs)
+        name = self.metric.image_extractors[0]
+        return value_over(
+            self.metric, replace(self.inputs, features={name: as_rows(features)}, clusters=np.arange(n))
+        )
 
 
-def draw(work: Path, prompts: int, seeds: int, worse_seeds: int) -> Runs:
-    """Draws and scores every run that is not there yet. Raises CalledProcessError."""
+def run(work: Path, *flags: str) -> Path:
+    """Draws and scores a run, or finds it finished. Raises CalledProcessError."""
     started = time.monotonic()
-    bench = f"scenes:n={prompts}"
-    base = ["--model", "imagen", "--bench", bench, "--stages", "64"]
-
-    def run(*flags: str) -> Path:
-        command = [
-            sys.executable,
-            "-m",
-            "harness.run",
-            *flags,
-            "--offline",
-            "--json",
-            "--reference",
-            REFERENCE,
-        ]
-        command += ["--metrics", ",".join((*METRICS, SET_METRIC)), "--out", str(work / "runs")]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        folder = work / "runs" / str(json.loads(done.stdout)["run"])
-        print(f"{time.monotonic() - started:6.0f} s  {folder.name}", file=sys.stderr, flush=True)
-        return folder
-
-    worse: dict[str, list[Path]] = {name: [] for name in (*LOSSES, *CHANGED)}
-    same = [run(*base, "--seed", str(seed)) for seed in range(worse_seeds)]
-    for seed, folder in enumerate(same):
-        for name, flags in LOSSES.items():
-            worse[name].append(run(*base, "--seed", str(seed), *flags))
-        for name in CHANGED:
-            pictures = changed_pictures(folder, name, work / "changed" / f"{name.replace(' ', '-')}-{seed}")
-            worse[name].append(run("--model", f"folder:{pictures}", "--bench", bench, "--seed", str(seed)))
-    same += [run(*base, "--seed", str(seed)) for seed in range(worse_seeds, seeds)]
-    return Runs(tuple(same), {name: tuple(folders) for name, folders in worse.items()})
+    command = [sys.executable, "-m", "harness.run", *flags, "--offline", "--json", "--reference", REFERENCE]
+    command += ["--metrics", ",".join((*METRICS, SET_METRIC)), "--out", str(work / "runs")]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    folder = work / "runs" / str(json.loads(done.stdout)["run"])
+    print(f"{time.monotonic() - started:6.0f} s  {folder.name}", file=sys.stderr, flush=True)
+    return folder
 
 
-def changed_pictures(run: Path, how: str, out: Path) -> Path:
+def changed_pictures(source: Path, how: str, out: Path) -> Path:
     """A folder of the run's pictures, made worse: those of every tenth prompt change places, or JPEG."""
-    view = RunView.load(run)
+    view = RunView.load(source)
     out.mkdir(parents=True, exist_ok=True)
     ids = [prompt.id for prompt in view.prompts]
-    pictures = {sample.prompt_id: view.picture(sample) for sample in view.samples}
     tenth = ids[::10]
-    source = {prompt_id: prompt_id for prompt_id in ids}
-    if how.startswith("10%"):
-        source |= dict(zip(tenth, [*tenth[1:], tenth[0]], strict=True))
+    taken = dict(zip(tenth, [*tenth[1:], tenth[0]], strict=True)) if how.startswith("10%") else {}
+    pictures = {sample.prompt_id: view.picture(sample) for sample in view.samples}
     for prompt_id in ids:
-        picture = pictures[source[prompt_id]]
+        picture = pictures[taken.get(prompt_id, prompt_id)]
         assert picture is not None
         if how.startswith("JPEG"):
             buffer = io.BytesIO()
@@ -160,191 +131,235 @@ def changed_pictures(run: Path, how: str, out: Path) -> Path:
     return out
 
 
-def load(folders: Sequence[Path]) -> Table:
-    """The values and features of runs over the same prompts; features come from the cache."""
-    views = [RunView.load(folder) for folder in folders]
-    places: list[Place] = [(prompt.id, 0) for prompt in views[0].prompts]
-    values = {
-        name: np.array([[v.per_sample.get(p, {}).get(name, np.nan) for p in places] for v in views])
-        for name in METRICS
-    }
-    features = np.stack([_inputs(folder)[1] for folder in folders])
-    return Table(values, features, tuple(prompt.category for prompt in views[0].prompts))
-
-
-@cache
-def _inputs(folder: Path) -> tuple[Judge, NDArray[np.float32]]:
+def load(folder: Path) -> tuple[Table, SetJudge]:
+    """A run's table; features come from the cache."""
     view = RunView.load(folder)
-    options = ScoreOptions(metrics=(SET_METRIC,), reference=REFERENCE)
-    plan = make_scorer(options, manifest_reference(view.manifest), view.prompts).plan
+    plan = make_scorer(
+        ScoreOptions(metrics=(SET_METRIC,), reference=REFERENCE),
+        manifest_reference(view.manifest),
+        view.prompts,
+    ).plan
     metric = find_metric(SET_METRIC)
     assert isinstance(metric, SetMetric)
     looked = of_folder(view, NoProgress())(view.samples, plan, [metric], extractors_for(plan))
-    return Judge(metric, looked.inputs), np.asarray(looked.inputs.features[metric.image_extractors[0]])
+    places = [(prompt.id, 0) for prompt in view.prompts]
+    values = {
+        name: np.array([view.per_sample.get(place, {}).get(name, np.nan) for place in places])
+        for name in METRICS
+    }
+    features = np.asarray(looked.inputs.features[metric.image_extractors[0]])
+    table = Table(values, features, np.array([prompt.category for prompt in view.prompts]))
+    return table, SetJudge(metric, looked.inputs)
 
 
-def evidence_of(judge_: Judge, a: Table, b: Table, chosen: tuple[Any, Any, Any]) -> list[Evidence]:
-    """Evidence on every row from prompts (n,) and the seed of each prompt's picture on either side (n,)."""
-    prompts, of_a, of_b = chosen
-    labels = np.arange(prompts.size)
-    categories = np.array(a.categories)[prompts]
-    rows = []
+def evidence_of(a: Table, at_a: Places, b: Table, at_b: Places, set_judge: SetJudge | None) -> list[Evidence]:
+    """Evidence on every row from the prompts (n,) whose pictures either side has; places are paired."""
+    labels = np.arange(at_a.size)
+    categories = a.categories[at_a]
+    found = []
     for name in METRICS:
-        one, other = a.values[name][of_a, prompts], b.values[name][of_b, prompts]
         metric = find_metric(name)
-        known = ~np.isnan(one) & ~np.isnan(other)
-        for group in (None, *dict.fromkeys(a.categories)):
-            inside = known & (True if group is None else categories == group)
-            if not inside.any():
-                continue
-            places = tuple((str(label), 0) for label in labels[inside])
-            pairs = PairedValues(group, one[inside], other[inside], places, 0)
-            margin = margin_of(name, {}).at(float(pairs.a.mean()))
-            rows.append(mean_evidence(name, metric.direction, pairs, margin, metric.bounds))
-    of_a_value = judge_.value(a.features[of_a, prompts])
-    of_b_value = judge_.value(b.features[of_b, prompts])
-    estimate = paired_jackknife(of_a_value, of_b_value, labels, max_groups=GROUPS)
-    values = (of_a_value(labels), of_b_value(labels))
-    places = tuple((str(label), 0) for label in labels)
-    margin = margin_of(SET_METRIC, {}).at(values[0])
-    rows.append(set_evidence(SET_METRIC, judge_.metric.direction, values, estimate, places, margin))
-    return rows
+        one, other = a.values[name][at_a], b.values[name][at_b]
+        for group in a.rows():
+            inside = ~np.isnan(one) & ~np.isnan(other) & (group is None or categories == group)
+            if inside.any():
+                places = tuple((str(label), 0) for label in labels[inside])
+                pairs = PairedValues(group, one[inside], other[inside], places, 0)
+                margin = margin_of(name, {}).at(float(pairs.a.mean()))
+                found.append(mean_evidence(name, metric.direction, pairs, margin, metric.bounds))
+    if set_judge is not None:
+        sides = set_judge.over(a.features[at_a]), set_judge.over(b.features[at_b])
+        estimate = paired_jackknife(*sides, labels, max_groups=GROUPS)
+        values = sides[0](labels), sides[1](labels)
+        margin = margin_of(SET_METRIC, {}).at(values[0])
+        places = tuple((str(label), 0) for label in labels)
+        found.append(set_evidence(SET_METRIC, set_judge.metric.direction, values, estimate, places, margin))
+    return found
 
 
-def planned(judge_: Judge, a: Table, prompts: Any, of_a: Any) -> dict[tuple[str, str | None], float]:
-    """The loss that the planner promises to find 95 times in 100 in each row, from the baseline alone."""
-    labels = np.arange(prompts.size)
-    categories = np.array(a.categories)[prompts]
+def promised(a: Table, at: Places, set_judge: SetJudge | None) -> dict[Row, float]:
+    """The loss of each row that the planner says is found 95 times in 100, from the baseline alone."""
+    labels = np.arange(at.size)
+    categories = a.categories[at]
     noise = []
     for name in METRICS:
         metric = find_metric(name)
-        values = a.values[name][of_a, prompts]
-        for group in (None, *dict.fromkeys(a.categories)):
-            inside = ~np.isnan(values) & (True if group is None else categories == group)
+        values = a.values[name][at]
+        for group in a.rows():
+            inside = ~np.isnan(values) & (group is None or categories == group)
             if not inside.any():
                 continue
-            error, source = unpaired_error(values[inside], [str(p) for p in labels[inside]], metric.bounds)
-            mean, count = float(values[inside].mean()), int(inside.sum())
+            error, source = unpaired_error(values[inside], list(map(str, labels[inside])), metric.bounds)
+            mean, n = float(values[inside].mean()), int(inside.sum())
             margin = margin_of(name, {}).at(mean)
             noise.append(
                 Noise(
-                    name,
-                    group,
-                    metric.direction,
-                    mean,
-                    count,
-                    count,
-                    error,
-                    count - 1.0,
-                    source,
-                    margin,
-                    metric.bounds,
+                    name, group, metric.direction, mean, n, n, error, n - 1.0, source, margin, metric.bounds
                 )
             )
-    value = judge_.value(a.features[of_a, prompts])
-    level = value(labels)
-    estimate = paired_jackknife(lambda places: 0.0, value, labels, max_groups=GROUPS)
-    error = np.sqrt(2) * estimate.error
-    margin = margin_of(SET_METRIC, {}).at(level)
-    count = prompts.size
-    noise.append(
-        Noise(SET_METRIC, None, judge_.metric.direction, level, count, count, error, GROUPS - 1.0, "", margin)
-    )
+    if set_judge is not None:
+        value = set_judge.over(a.features[at])
+        level, error = value(labels), float(np.sqrt(2)) * _set_error(value, labels)
+        margin = margin_of(SET_METRIC, {}).at(level)
+        direction = set_judge.metric.direction
+        noise.append(
+            Noise(SET_METRIC, None, direction, level, at.size, at.size, error, GROUPS - 1.0, "", margin)
+        )
     return {(row.noise.metric, row.noise.category): row.detectable_95 for row in plan_rows(noise)}
 
 
-def true_losses(judge_: Judge, a: Table, b: Table, n: int) -> dict[tuple[str, str | None], float]:
-    """The loss of each row over all prompts and seeds at hand; of the distance, the mean over draws of n."""
-    losses: dict[tuple[str, str | None], float] = {}
-    categories = np.array(a.categories)
+def _set_error(value: Callable[[Places], float], labels: Places) -> float:
+    return paired_jackknife(lambda places: 0.0, value, labels, max_groups=GROUPS).error
+
+
+def true_losses(a: Table, b: Table) -> dict[Row, float]:
+    """What is lost over all prompts at hand, in each row of a per-picture metric."""
+    losses: dict[Row, float] = {}
     for name in METRICS:
         sign = 1 if find_metric(name).direction == "higher" else -1
-        for group in (None, *dict.fromkeys(a.categories)):
-            inside = np.full(categories.shape, True) if group is None else categories == group
-            one, other = (np.nanmean(t.values[name][:, inside]) for t in (a, b))
+        for group in a.rows():
+            inside = np.full(a.prompts, True) if group is None else a.categories == group
+            one, other = (np.nanmean(table.values[name][inside]) for table in (a, b))
             losses[name, group] = sign * float(one - other)
-    rng = np.random.default_rng(11)
-    differences = []
-    for _ in range(20):
-        prompts, of_a, of_b = draw_pair(rng, a, b, n)
-        values = [judge_.value(t.features[s, prompts])(np.arange(n)) for t, s in ((a, of_a), (b, of_b))]
-        differences.append(values[1] - values[0])
-    losses[SET_METRIC, None] = float(np.mean(differences))
     return losses
 
 
-def draw_pair(rng: np.random.Generator, a: Table, b: Table, n: int) -> tuple[Any, Any, Any]:
-    """n prompts with replacement, and a seed for each on either side; never the same of the same table."""
-    prompts = rng.integers(0, a.shape[1], n)
-    of_a = rng.integers(0, a.shape[0], n)
-    other = (of_a + rng.integers(1, a.shape[0], n)) % a.shape[0] if a is b else None
-    return prompts, of_a, rng.integers(0, b.shape[0], n) if other is None else other
+def set_loss(a: Table, b: Table, set_judge: SetJudge, n: int, draws: int = 20) -> float:
+    """The mean difference of the whole-set metric over draws of n prompts."""
+    rng = np.random.default_rng(11)
+    everything = np.arange(n)
+    lost = []
+    for _ in range(draws):
+        at = rng.integers(0, a.prompts, n)
+        lost.append(set_judge.over(b.features[at])(everything) - set_judge.over(a.features[at])(everything))
+    return float(np.mean(lost))
 
 
-def outcomes(evidence: Sequence[Evidence]) -> str:
+def same_model(rng: np.random.Generator, table: Table, n: int) -> tuple[Places, Places]:
+    """n prompts, and whose picture the other side has: half of them that of another of the category."""
+    at = rng.integers(0, table.prompts, n)
+    members = {group: np.flatnonzero(table.categories == group) for group in set(table.categories.tolist())}
+    others = np.array([rng.choice(members[group]) for group in table.categories[at].tolist()])
+    return at, np.where(rng.random(n) < SHARED, at, others)
+
+
+def outcome(evidence: Sequence[Evidence]) -> str:
     """The verdict on the whole."""
     return judge_whole(judge_rows(evidence))[0]
 
 
-def report(runs: Runs, pairs: int, n: int, cases: int) -> Iterator[str]:
-    """The lines of the result."""
-    yield f"python benchmarks/verdict_errors.py, {time.strftime('%Y-%m-%d')}"
-    same = load(runs.same)
-    judge_, _ = _inputs(runs.same[0])
-    yield (
-        f"imagen-mini, bench scenes, 64 px: {same.shape[1]} prompts, {same.shape[0]} seeds; rows: "
-        f"{', '.join(METRICS)} over all prompts and {len(set(same.categories))} categories, {SET_METRIC}"
-    )
-    yield ""
-    yield "False alarms: verdicts on the same model under other seeds (a regression is one)"
-    options = CompareOptions(scoring=ScoreOptions(reference=REFERENCE), seeds="differ")
-    found = [
-        judge(str(runs.same[0]), str(other), options, NoProgress()).verdict.outcome for other in runs.same[1:]
-    ]
-    yield _tally("real pairs of runs, by the command", found)
-    rng = np.random.default_rng(0)
-    simulated = [
-        outcomes(evidence_of(judge_, same, same, draw_pair(rng, same, same, n))) for _ in range(pairs)
-    ]
-    yield _tally(f"simulated pairs of {n} prompts", simulated)
-    strict = []
-    rng = np.random.default_rng(0)
-    for _ in range(pairs):
-        evidence = evidence_of(judge_, same, same, draw_pair(rng, same, same, n))
-        strict.append(sum(row.outcome == "regression" for row in judge_rows(_without_margin(evidence))) > 0)
-    yield f"  the same with every margin 0: {sum(strict)} of {pairs} ({np.mean(strict):.1%}) regressions"
-    yield ""
-    yield f"Power: simulated pairs of {n} prompts, {cases} a row; the planner sees the baseline alone"
-    for name, folders in runs.worse.items():
-        worse = load(folders)
-        losses = true_losses(judge_, same, worse, n)
-        rng = np.random.default_rng(5)
-        caught, due, caught_due = 0, 0, 0
-        for _ in range(cases):
-            prompts, of_a, of_b = draw_pair(rng, same, worse, n)
-            hit = outcomes(evidence_of(judge_, same, worse, (prompts, of_a, of_b))) == "regression"
-            promised = planned(judge_, same, prompts, of_a)
-            should = any(losses[row] >= limit for row, limit in promised.items())
-            caught, due, caught_due = caught + hit, due + should, caught_due + (hit and should)
-        share = f"{caught_due} of {due} ({caught_due / due:.1%})" if due else "none"
-        whole = ", ".join(f"{metric} {losses[metric, None]:.3g}" for metric in (*METRICS, SET_METRIC))
-        yield f"  {name}: found {caught} of {cases}; of those due: {share}; true loss: {whole}"
-
-
-def _without_margin(evidence: Sequence[Evidence]) -> list[Evidence]:
+def without_margin(evidence: Sequence[Evidence]) -> list[Evidence]:
     """The same evidence with margins of 0: the p of being worse is then that of not being better."""
     return [replace(one, margin=0.0, p_worse=1 - one.p_better) for one in evidence]
 
 
+def simulated(args: argparse.Namespace) -> dict[str, Any]:
+    """False alarms and power on resampled values."""
+    flags = ["--model", "imagen", "--bench", f"scenes:n={args.prompts}", "--stages", "64", "--seed", "0"]
+    base = args.baseline or run(args.work, *flags)
+    worse = dict(text.split("=", 1) for text in args.worse)
+    if not worse:
+        worse = {name: str(run(args.work, *flags, *more)) for name, more in DRAWN.items()}
+    for name in MADE:
+        pictures = changed_pictures(base, name, args.work / "changed" / name.replace(" ", "-"))
+        worse[name] = str(run(args.work, "--model", f"folder:{pictures}", *flags[2:4], "--seed", "0"))
+    table, set_judge = load(base)
+    rng = np.random.default_rng(0)
+    plain, strict = [], []
+    for _ in range(args.pairs):
+        at, other = same_model(rng, table, SET_SIZE)
+        evidence = evidence_of(table, at, table, other, set_judge)
+        plain.append(outcome(evidence))
+        strict.append(outcome(without_margin(evidence)))
+    power = []
+    for name, folder in worse.items():
+        candidate, _ = load(Path(folder))
+        losses = true_losses(table, candidate)
+        losses[SET_METRIC, None] = set_loss(table, candidate, set_judge, SET_SIZE)
+        for n in SIZES:
+            judge_ = set_judge if n == SET_SIZE else None
+            rng = np.random.default_rng(5)
+            hits, due = [], []
+            for _ in range(args.cases):
+                at = rng.integers(0, table.prompts, n)
+                hits.append(outcome(evidence_of(table, at, candidate, at, judge_)) == "regression")
+                limits = promised(table, at, judge_)
+                due.append(any(losses[row] >= limit for row, limit in limits.items()))
+            power.append(
+                {
+                    "model": name,
+                    "n": n,
+                    "cases": args.cases,
+                    "found": sum(hits),
+                    "due": sum(due),
+                    "found_of_due": sum(h and d for h, d in zip(hits, due, strict=True)),
+                    "losses": {metric: losses[metric, None] for metric in (*METRICS, SET_METRIC)},
+                }
+            )
+            print(power[-1], file=sys.stderr, flush=True)
+    return {
+        "baseline": base.name,
+        "prompts": table.prompts,
+        "same": plain,
+        "same_strict": strict,
+        "power": power,
+    }
+
+
+def real(args: argparse.Namespace) -> dict[str, Any]:
+    """Verdicts on the first of the runs and each other one."""
+    flags = ["--model", "imagen", "--bench", f"scenes:n={args.real_prompts}", "--stages", "64"]
+    runs = [run(args.work, *flags, "--seed", str(seed)) for seed in range(args.seeds)]
+    options = CompareOptions(scoring=ScoreOptions(reference=REFERENCE), seeds="differ")
+    verdicts = [judge(str(runs[0]), str(other), options, NoProgress()).verdict for other in runs[1:]]
+    return {"prompts": args.real_prompts, "outcomes": [verdict.outcome for verdict in verdicts]}
+
+
+def report(args: argparse.Namespace) -> Iterator[str]:
+    """The lines of the result, of the parts that there are."""
+    yield "python benchmarks/verdict_errors.py: how often drawbench compare is wrong"
+    rows = f"{', '.join(METRICS)} over all prompts and by category, {SET_METRIC}, at their default margins"
+    yield f"imagen-mini on the bench scenes, 64 px; {rows}"
+    yield ""
+    yield "False alarms: the same model under other seeds. A regression is one; at most 5% are allowed."
+    for name, what in (
+        ("real", "real pairs of runs"),
+        ("simulated", f"simulated pairs of {SET_SIZE} prompts"),
+    ):
+        found = _read(args.work / f"{name}.json")
+        if found is None:
+            yield f"  {what}: not run"
+        elif name == "real":
+            yield _tally(f"{what} of {found['prompts']} prompts", found["outcomes"])
+        else:
+            yield _tally(f"{what}, resampled from {found['prompts']}", found["same"])
+            yield _tally("  the same with every margin 0", found["same_strict"])
+    found = _read(args.work / "simulated.json")
+    if found is not None:
+        yield ""
+        yield "Power: models that are worse on purpose. Due: the planner, which sees the baseline alone, says that"
+        yield "a loss such as the true one is found 95 times in 100. The set metric is in the rows of n = 200 alone."
+        for case in found["power"]:
+            share = f"{case['found_of_due']} of {case['due']} due" if case["due"] else "none due"
+            losses = ", ".join(f"{metric} {value:.3g}" for metric, value in case["losses"].items())
+            yield (
+                f"  {case['model']}, n = {case['n']}: found {case['found']} of {case['cases']}, {share} "
+                f"(true loss: {losses})"
+            )
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = json.loads(path.read_bytes()) if path.is_file() else None
+    return found
+
+
 def _tally(what: str, found: Sequence[str]) -> str:
-    bad = sum(outcome == "regression" for outcome in found)
-    _, interval = cluster_mean_interval(
-        [float(outcome == "regression") for outcome in found], range(len(found)), bounds=(0.0, 1.0)
-    )
-    counts = ", ".join(f"{found.count(name)} {name}" for name in dict.fromkeys(found))
+    bad = [float(outcome == "regression") for outcome in found]
+    _, interval = cluster_mean_interval(bad, range(len(bad)), bounds=(0.0, 1.0))
+    counts = ", ".join(f"{found.count(name)} {name}" for name in sorted(set(found)))
     return (
-        f"  {what}: {bad} of {len(found)} ({bad / len(found):.1%}, 95% interval {interval.low:.1%} to "
-        f"{interval.high:.1%}) regressions; {counts}"
+        f"  {what}: {sum(bad):.0f} of {len(bad)} ({np.mean(bad):.1%}, 95% interval {interval.low:.1%} to "
+        f"{interval.high:.1%}); {counts}"
     )
 
 
@@ -353,20 +368,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--work", type=Path, required=True, help="a folder for the runs")
-    parser.add_argument("--out", type=Path, help="a file for the result")
-    parser.add_argument("--prompts", type=int, default=100)
+    parser.add_argument("part", choices=("simulated", "real", "report"))
+    parser.add_argument("--work", type=Path, required=True, help="a folder for runs and counts")
+    parser.add_argument("--out", type=Path, help="report: a file for the result")
+    parser.add_argument("--prompts", type=int, default=200, help="simulated: prompts of the real runs")
+    parser.add_argument("--pairs", type=int, default=500, help="simulated: pairs of the same model")
+    parser.add_argument("--cases", type=int, default=100, help="simulated: pairs with each worse model")
+    parser.add_argument("--baseline", type=Path, help="simulated: a scored run to use instead of drawing one")
+    parser.add_argument(
+        "--worse", action="append", default=[], metavar="NAME=RUN", help="simulated: scored runs likewise"
+    )
+    parser.add_argument("--real-prompts", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=21)
-    parser.add_argument("--worse-seeds", type=int, default=2)
-    parser.add_argument("--pairs", type=int, default=500, help="simulated pairs")
-    parser.add_argument("--n", type=int, default=200, help="prompts in a simulated pair")
-    parser.add_argument("--cases", type=int, default=100, help="simulated pairs with each worse model")
     args = parser.parse_args()
-    runs = draw(args.work, args.prompts, args.seeds, args.worse_seeds)
-    lines = []
-    for line in report(runs, args.pairs, args.n, args.cases):
-        print(line, flush=True)
-        lines.append(line)
+    args.work.mkdir(parents=True, exist_ok=True)
+    if args.part != "report":
+        found = {"simulated": simulated, "real": real}[args.part](args)
+        (args.work / f"{args.part}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    lines = list(report(args))
+    print("\n".join(lines))
     if args.out is not None:
         args.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
