@@ -2,21 +2,21 @@
 
     python benchmarks/verdict_errors.py simulated --work verdict-errors
     python benchmarks/verdict_errors.py real --work verdict-errors
-    python benchmarks/verdict_errors.py report --work verdict-errors --out results/reference/verdict-errors.txt
+    python benchmarks/verdict_errors.py report --work verdict-errors --out verdict-errors.txt
 
-`simulated` draws `imagen-mini` on 200 captions of the bench scenes at 64 pixels: as it is, with half the steps
-and at guidance 1; and makes two more models of its pictures: 10% of the prompts' pictures change places, and
-JPEG at quality 30. Of these real values and features it makes pairs of runs:
+`simulated` draws `imagen-mini` on 200 captions of the bench scenes at 64 pixels: as it is, with half the
+steps and at guidance 1; and makes two more models of its pictures: 10% of the pictures change places, and JPEG
+at quality 30. Of these real values and features it makes pairs of runs:
 
 - the same model under other seeds, 500 pairs of 200 prompts: prompts are drawn with replacement, and the
   other side has, with probability 1/2, the picture of another prompt of the category (other noise, another
   outcome), else the same one;
-- the model and each worse one, prompts drawn with replacement, each with the real pair of pictures. The planner
-  sees the simulated baseline alone and says what losses a comparison finds 95 times in 100. Where the true
-  loss, that over all prompts at hand, is greater in any row, the loss is due to be found.
+- the model and each worse one, prompts drawn with replacement, each with the real pair of pictures. The
+  planner sees the simulated baseline alone and says what losses a comparison finds 95 times in 100. Where the
+  true loss, that over all prompts at hand, is greater in any row, the loss is due to be found.
 
-`real` draws 21 runs of 100 captions under seeds 0 to 20 and compares the first with each other by the functions
-of the command. Runs that are finished are not drawn again, so the same command resumes.
+`real` draws 21 runs of 100 captions under seeds 0 to 20 and compares the first with each other by the
+functions of the command. Runs that are finished are not drawn again, so the same command resumes.
 """
 
 from __future__ import annotations
@@ -337,8 +337,8 @@ def report(args: argparse.Namespace) -> Iterator[str]:
     found = _read(args.work / "simulated.json")
     if found is not None:
         yield ""
-        yield "Power: models that are worse on purpose. Due: the planner, which sees the baseline alone, says that"
-        yield "a loss such as the true one is found 95 times in 100. The set metric is in the rows of n = 200 alone."
+        yield "Power: models that are worse on purpose. Due: the planner, which sees the baseline alone, says"
+        yield f"that such a loss is found 95 times in 100. {SET_METRIC} is tested at n = {SET_SIZE} alone."
         for case in found["power"]:
             share = f"{case['found_of_due']} of {case['due']} due" if case["due"] else "none due"
             losses = ", ".join(f"{metric} {value:.3g}" for metric, value in case["losses"].items())

@@ -1,4 +1,4 @@
-"""Each step's command of the example pipelines, run here in order against a model that is worse on purpose."""
+"""Each step's command of the example pipelines, run here in order against a model made worse on purpose."""
 
 from __future__ import annotations
 

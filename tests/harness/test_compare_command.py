@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import shutil
 from collections.abc import Callable
@@ -100,7 +101,7 @@ def test_a_worse_candidate_is_a_regression_in_every_file(
     stored = json.loads((tmp_path / "out" / "verdict.json").read_text())
     assert {k: v for k, v in stored.items() if k != "date"} == {k: v for k, v in entry.items() if k != "date"}
     assert len(entry["worst"]) == 3
-    page = (tmp_path / "out" / "verdict.html").read_text()
+    page = html.unescape((tmp_path / "out" / "verdict.html").read_text())
     for worst in entry["worst"]:
         assert worst["text"] in page
         for path in worst["pictures"].values():
@@ -123,10 +124,10 @@ def test_a_run_passes_beside_itself_and_its_better_is_no_regression(
 def test_margins_and_metrics_are_the_users(runs: dict[str, Path], capsys: Output) -> None:
     wide = ["--metrics", "scenes_accuracy", "--margin", "scenes_accuracy=0.9"]
     assert _compare(capsys, runs["right"], runs["worse"], *wide, status=0)["outcome"] == "pass"
-    relative = ["--metrics", "scenes_accuracy", "--margin", "scenes_accuracy=10%"]
+    relative = ["--metrics", "scenes_accuracy", "--margin", "scenes_accuracy=1%"]
     entry = _compare(capsys, runs["right"], runs["worse"], *relative, status=1)
     row = next(r for r in entry["rows"] if r["metric"] == "scenes_accuracy" and r["category"] is None)
-    assert row["margin"] == pytest.approx(row["a"] / 10, rel=1e-5)
+    assert row["margin"] == pytest.approx(row["a"] / 100, rel=1e-5)
 
 
 def test_more_failures_are_a_regression_of_their_own(runs: dict[str, Path], capsys: Output) -> None:
