@@ -5,8 +5,8 @@
     python benchmarks/verdict_errors.py report --work verdict-errors --out verdict-errors.txt
 
 `simulated` draws `imagen-mini` on 200 captions of the bench scenes at 64 pixels: as it is, with half the
-steps and at guidance 1; and makes two more models of its pictures: 10% of the pictures change places, and JPEG
-at quality 30. Of these real values and features it makes pairs of runs:
+steps and at guidance 1; and makes two more models of its pictures: 10% of the pictures change places, and
+JPEG at quality 30. Of these real values and features it makes pairs of runs:
 
 - the same model under other seeds, 500 pairs of 200 prompts: prompts are drawn with replacement, and the
   other side has, with probability 1/2, the picture of another prompt of the category (other noise, another

@@ -33,7 +33,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DRAWBENCH_CACHE", str(root / "cache"))
         patch.chdir(root)
-        assert main([*flags, *"--stages 64 --guidance-scale 3".split(), "--out", "baseline"]) == 0
+        assert main([*flags, *["--stages", "64", "--guidance-scale", "3"], "--out", "baseline"]) == 0
         assert main([*flags, *WORSE.split(), "--out", "candidate"]) == 0
         (baseline,) = (root / "baseline").iterdir()
         assert main(["baseline", "add", "release", str(baseline)]) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import resources
 
-from harness.regression.gain_plot import gain_axis_svg, gain_svg
+from harness.regression.gain_plot import gain_axis_svg, gain_svg, reach_of
 from harness.regression.small_pictures import data_uri
 from harness.regression.verdict import Verdict
 from harness.regression.wording import (
@@ -38,6 +38,7 @@ def verdict_html(verdict: Verdict, thumbnails: Thumbnails) -> bytes:
     environment.filters["number"] = number
     style = (resources.files("harness") / "templates" / "verdict.css").read_text(encoding="utf-8").strip()
     rows = by_weight(verdict)
+    reach = reach_of(rows)
     page = environment.get_template("verdict.html.jinja").render(
         verdict=verdict,
         style=Markup(style),
@@ -46,9 +47,9 @@ def verdict_html(verdict: Verdict, thumbnails: Thumbnails) -> bytes:
         counted=counted(verdict),
         rows=[row for row in rows if row.decides],
         categories=[row for row in rows if not row.decides],
-        plots={id(row): Markup(gain_svg(row)) for row in rows},
+        plots={id(row): Markup(gain_svg(row, reach)) for row in rows},
         row_id=id,
-        axis=Markup(gain_axis_svg()),
+        axis=Markup(gain_axis_svg(reach)),
         rounded=rounded,
         interval=interval,
         p_text=p_text,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.regression.evidence import LEVEL
-from harness.regression.power import detectable
+from harness.regression.power import LEAST_DEGREES, detectable
 from harness.score import seven_digits
 from harness.stats import cluster_mean_interval, t_quantile
 from harness.stats.clusters import paired_with
@@ -127,7 +127,7 @@ def _error_at(row: Noise, loss: float) -> float:
 
 def _prompts_to_pass(row: Noise) -> int | None:
     """(t + t) * error <= margin, as the error falls with the root of the number of prompts."""
-    if not (math.isfinite(row.error) and row.degrees >= 1 and row.margin > 0):
+    if not (math.isfinite(row.error) and row.degrees >= LEAST_DEGREES and row.margin > 0):
         return None
     needed = t_quantile(LEVEL, row.degrees) + t_quantile(0.6, row.degrees)
     return math.ceil(row.prompts * (needed * row.error / row.margin) ** 2)

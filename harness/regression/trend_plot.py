@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _WIDTH = 7.5
 _PANEL = 1.9
 _DPI = 140
-_MOST_LABELS = 12
+_MOST_LABELS = 8
 
 
 def trend_plot(events: Sequence[Event], metrics: Sequence[str] | None, name: str) -> dict[str, bytes]:
