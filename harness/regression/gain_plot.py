@@ -13,6 +13,7 @@ from harness.regression.wording import interval, rounded
 HEIGHT = 26
 _EDGE = 4.0
 _LEAST, _MOST = 4, 16
+_CROWDED = 8
 
 
 def reach_of(rows: Sequence[RowVerdict]) -> int:
@@ -60,9 +61,11 @@ def gain_svg(row: RowVerdict, reach: int) -> str:
 def gain_axis_svg(reach: int) -> str:
     """The labels over a column of such rows."""
     x = _Scale(reach)
-    named = {-reach: f"−{reach}", -1: "−1", 0: "0", reach: f"+{reach}"}
+    named = [(-reach, f"−{reach}", "start"), (0, "0", "middle"), (reach, f"+{reach}", "end")]
+    if reach <= _CROWDED:
+        named.append((-1, "−1", "middle"))
     texts = "".join(
-        f'<text x="{x(tick)}" y="14" text-anchor="middle">{name}</text>' for tick, name in named.items()
+        f'<text x="{x(tick)}" y="14" text-anchor="{anchor}">{name}</text>' for tick, name, anchor in named
     )
     return f'<svg class="plot" width="100%" height="20" aria-hidden="true">{texts}</svg>'
 

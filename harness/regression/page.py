@@ -38,18 +38,23 @@ def verdict_html(verdict: Verdict, thumbnails: Thumbnails) -> bytes:
     environment.filters["number"] = number
     style = (resources.files("harness") / "templates" / "verdict.css").read_text(encoding="utf-8").strip()
     rows = by_weight(verdict)
-    reach = reach_of(rows)
+    groups = [row for row in rows if row.decides], [row for row in rows if not row.decides]
+    reaches = [reach_of(group) for group in groups]
     page = environment.get_template("verdict.html.jinja").render(
         verdict=verdict,
         style=Markup(style),
         sentence=sentence(verdict),
         basis=basis(verdict),
         counted=counted(verdict),
-        rows=[row for row in rows if row.decides],
-        categories=[row for row in rows if not row.decides],
-        plots={id(row): Markup(gain_svg(row, reach)) for row in rows},
+        rows=groups[0],
+        categories=groups[1],
+        plots={
+            id(row): Markup(gain_svg(row, reach))
+            for group, reach in zip(groups, reaches, strict=True)
+            for row in group
+        },
         row_id=id,
-        axis=Markup(gain_axis_svg(reach)),
+        axes=[Markup(gain_axis_svg(reach)) for reach in reaches],
         rounded=rounded,
         interval=interval,
         p_text=p_text,
