@@ -240,6 +240,15 @@ def label(run: RunView) -> RunLabel:
     )
 
 
+def reference_of(run: RunView, scoring: ScoreOptions) -> str | None:
+    """The reference pictures asked for, else those that the run was scored with when it was drawn."""
+    if scoring.reference is not None:
+        return scoring.reference
+    recorded = run.manifest.get("options", {}).get("scoring", {})
+    known = recorded.get("reference") if isinstance(recorded, Mapping) else None
+    return None if known is None else str(known)
+
+
 def _whole_set(
     name: str,
     a: Opened,
@@ -250,7 +259,7 @@ def _whole_set(
     options: CompareOptions,
     identical: bool,
 ) -> tuple[Evidence, tuple[str, ...]]:
-    scoring = replace(options.scoring, metrics=(name,))
+    scoring = replace(options.scoring, metrics=(name,), reference=reference_of(a.view, options.scoring))
     plan = make_scorer(scoring, manifest_reference(a.view.manifest), a.view.prompts).plan
     looked = look_at_pairs((a.view, b.view), (a.look, b.look), places, plan)
     (metric,) = looked.metrics

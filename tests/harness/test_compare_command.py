@@ -76,7 +76,7 @@ def warm_cache(runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _compare(capsys: Output, *arguments: object, status: int) -> dict[str, Any]:
     capsys.readouterr()
-    found = main(["compare", *map(str, arguments), *REFERENCE, "--json"])
+    found = main(["compare", *map(str, arguments), "--json"])
     printed = capsys.readouterr()
     assert found == status, printed.err
     entry: dict[str, Any] = json.loads(printed.out)
