@@ -16,7 +16,8 @@ JPEG at quality 30. Of these real values and features it makes pairs of runs:
   true loss, that over all prompts at hand, is greater in any row, the loss is due to be found.
 
 `real` draws 21 runs of 100 captions under seeds 0 to 20 and compares the first with each other by the
-functions of the command. Runs that are finished are not drawn again, so the same command resumes.
+functions of the command. Runs that are finished are not drawn again, and cases that were counted not counted
+again, so the same command resumes.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from harness.atomic import write_atomic
 from harness.difference_sets import of_folder, value_over
 from harness.manifest import manifest_reference
 from harness.metrics import find_metric
@@ -253,7 +255,7 @@ def without_margin(evidence: Sequence[Evidence]) -> list[Evidence]:
     return [replace(one, margin=0.0, p_worse=1 - one.p_better) for one in evidence]
 
 
-def simulated(args: argparse.Namespace) -> dict[str, Any]:
+def simulated(args: argparse.Namespace) -> None:
     """False alarms and power on resampled values."""
     flags = ["--model", "imagen", "--bench", f"scenes:n={args.prompts}", "--stages", "64", "--seed", "0"]
     base = args.baseline or run(args.work, *flags)
@@ -264,55 +266,63 @@ def simulated(args: argparse.Namespace) -> dict[str, Any]:
         pictures = changed_pictures(base, name, args.work / "changed" / name.replace(" ", "-"))
         worse[name] = str(run(args.work, "--model", f"folder:{pictures}", *flags[2:4], "--seed", "0"))
     table, set_judge = load(base)
-    rng = np.random.default_rng(0)
-    plain, strict = [], []
-    for _ in range(args.pairs):
-        at, other = same_model(rng, table, SET_SIZE)
+    counts = Counts(args.work / "simulated.json", {"baseline": base.name, "prompts": table.prompts})
+
+    def same(number: int) -> list[str]:
+        at, other = same_model(np.random.default_rng([0, number]), table, SET_SIZE)
         evidence = evidence_of(table, at, table, other, set_judge)
-        plain.append(outcome(evidence))
-        strict.append(outcome(without_margin(evidence)))
-    power = []
-    for name, folder in worse.items():
-        candidate, _ = load(Path(folder))
-        losses = true_losses(table, candidate)
-        losses[SET_METRIC, None] = set_loss(table, candidate, set_judge, SET_SIZE)
-        for n in SIZES:
-            judge_ = set_judge if n == SET_SIZE else None
-            rng = np.random.default_rng(5)
-            hits, due = [], []
-            for _ in range(args.cases):
-                at = rng.integers(0, table.prompts, n)
-                hits.append(outcome(evidence_of(table, at, candidate, at, judge_)) == "regression")
-                limits = promised(table, at, judge_)
-                due.append(any(losses[row] >= limit for row, limit in limits.items()))
-            power.append(
-                {
-                    "model": name,
-                    "n": n,
-                    "cases": args.cases,
-                    "found": sum(hits),
-                    "due": sum(due),
-                    "found_of_due": sum(h and d for h, d in zip(hits, due, strict=True)),
-                    "losses": {metric: losses[metric, None] for metric in (*METRICS, SET_METRIC)},
-                }
-            )
-            print(power[-1], file=sys.stderr, flush=True)
-    return {
-        "baseline": base.name,
-        "prompts": table.prompts,
-        "same": plain,
-        "same_strict": strict,
-        "power": power,
-    }
+        return [outcome(evidence), outcome(without_margin(evidence))]
+
+    counts.count("same", args.pairs, same)
+    for n in SIZES:
+        judge_ = set_judge if n == SET_SIZE else None
+        for name, folder in worse.items():
+            candidate, _ = load(Path(folder))
+            losses = true_losses(table, candidate)
+            losses[SET_METRIC, None] = set_loss(table, candidate, set_judge, SET_SIZE)
+            whole = {metric: losses[metric, None] for metric in (*METRICS, SET_METRIC)}
+            counts.state.setdefault("losses", {})[name] = whole
+
+            def case(number: int) -> list[bool]:
+                at = np.random.default_rng([5, number]).integers(0, table.prompts, n)  # noqa: B023
+                found = outcome(evidence_of(table, at, candidate, at, judge_))  # noqa: B023
+                limits = promised(table, at, judge_)  # noqa: B023
+                due = any(losses[row] >= limit for row, limit in limits.items())  # noqa: B023
+                return [found == "regression", due]
+
+            counts.count(f"{name}, n = {n}", args.cases, case)
 
 
-def real(args: argparse.Namespace) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Counts:
+    """Outcomes by experiment in a JSON file, so that what was counted is not counted again."""
+
+    path: Path
+    state: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        held = _read(self.path)
+        if held is not None and held["baseline"] == self.state["baseline"]:
+            self.state.update(held)
+
+    def count(self, name: str, wanted: int, make: Callable[[int], Any]) -> None:
+        """Adds `make(number)` for each number up to `wanted` that the experiment has not yet."""
+        found = self.state.setdefault("found", {}).setdefault(name, [])
+        while len(found) < wanted:
+            found.append(make(len(found)))
+            if len(found) % 10 == 0 or len(found) == wanted:
+                write_atomic(self.path, (json.dumps(self.state, indent=1) + "\n").encode())
+                print(f"{name}: {len(found)} of {wanted}", file=sys.stderr, flush=True)
+
+
+def real(args: argparse.Namespace) -> None:
     """Verdicts on the first of the runs and each other one."""
     flags = ["--model", "imagen", "--bench", f"scenes:n={args.real_prompts}", "--stages", "64"]
     runs = [run(args.work, *flags, "--seed", str(seed)) for seed in range(args.seeds)]
     options = CompareOptions(scoring=ScoreOptions(reference=REFERENCE), seeds="differ")
     verdicts = [judge(str(runs[0]), str(other), options, NoProgress()).verdict for other in runs[1:]]
-    return {"prompts": args.real_prompts, "outcomes": [verdict.outcome for verdict in verdicts]}
+    found = {"prompts": args.real_prompts, "outcomes": [verdict.outcome for verdict in verdicts]}
+    write_atomic(args.work / "real.json", (json.dumps(found, indent=1) + "\n").encode())
 
 
 def report(args: argparse.Namespace) -> Iterator[str]:
@@ -332,20 +342,22 @@ def report(args: argparse.Namespace) -> Iterator[str]:
         elif name == "real":
             yield _tally(f"{what} of {found['prompts']} prompts", found["outcomes"])
         else:
-            yield _tally(f"{what}, resampled from {found['prompts']}", found["same"])
-            yield _tally("  the same with every margin 0", found["same_strict"])
+            plain, strict = zip(*found["found"]["same"], strict=True)
+            yield _tally(f"{what}, resampled from {found['prompts']}", plain)
+            yield _tally("  the same with every margin 0", strict)
     found = _read(args.work / "simulated.json")
-    if found is not None:
+    if found is not None and "losses" in found:
         yield ""
         yield "Power: models that are worse on purpose. Due: the planner, which sees the baseline alone, says"
         yield f"that such a loss is found 95 times in 100. {SET_METRIC} is tested at n = {SET_SIZE} alone."
-        for case in found["power"]:
-            share = f"{case['found_of_due']} of {case['due']} due" if case["due"] else "none due"
-            losses = ", ".join(f"{metric} {value:.3g}" for metric, value in case["losses"].items())
-            yield (
-                f"  {case['model']}, n = {case['n']}: found {case['found']} of {case['cases']}, {share} "
-                f"(true loss: {losses})"
-            )
+        for name, losses in found["losses"].items():
+            yield f"  {name}: true loss {', '.join(f'{m} {value:.3g}' for m, value in losses.items())}"
+            for n in SIZES:
+                cases = found["found"].get(f"{name}, n = {n}", [])
+                if cases:
+                    due = [hit for hit, due in cases if due]
+                    share = f"{sum(due)} of {len(due)} due" if due else "none due"
+                    yield f"    n = {n}: found {sum(hit for hit, _ in cases)} of {len(cases)}, {share}"
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -383,8 +395,7 @@ def main() -> None:
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     if args.part != "report":
-        found = {"simulated": simulated, "real": real}[args.part](args)
-        (args.work / f"{args.part}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        {"simulated": simulated, "real": real}[args.part](args)
     lines = list(report(args))
     print("\n".join(lines))
     if args.out is not None:

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CI = ROOT / "examples" / "ci"
 METRICS = "scenes_accuracy,align_conse"
 BENCH = "scenes:n=16"
+GOOD = "--stages 64 --guidance-scale 3 --steps 3"
 WORSE = "--stages 64 --guidance-scale 0 --steps 1"
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
@@ -33,7 +34,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DRAWBENCH_CACHE", str(root / "cache"))
         patch.chdir(root)
-        assert main([*flags, *["--stages", "64", "--guidance-scale", "3"], "--out", "baseline"]) == 0
+        assert main([*flags, *GOOD.split(), "--out", "baseline"]) == 0
         assert main([*flags, *WORSE.split(), "--out", "candidate"]) == 0
         (baseline,) = (root / "baseline").iterdir()
         assert main(["baseline", "add", "release", str(baseline)]) == 0
