@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from harness.baseline_command import baseline_app
+from harness.compare_command import compare
 from harness.difference_command import difference
 from harness.distance_command import distance
 from harness.exits import FINE, command_line, run_app
@@ -126,6 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
         describe,
         selftest,
         difference,
+        compare,
         merge,
         reference,
         distance,
@@ -133,6 +136,7 @@ def main(arguments: list[str] | None = None) -> int:
     ):
         app.command()(command)
     app.add_typer(weights_app, name="weights")
+    app.add_typer(baseline_app, name="baseline")
     for name, place in ELSEWHERE.items():
         module, attribute = place.split(":")
         found = getattr(import_module(module), attribute)
