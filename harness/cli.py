@@ -16,6 +16,7 @@ from harness.explain_fid_command import explain_fid
 from harness.export_command import export
 from harness.ls_command import ls
 from harness.merge_command import merge
+from harness.pareto_command import pareto
 from harness.reference_command import reference
 from harness.run import (
     Device,
@@ -126,6 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
         selftest,
         difference,
         merge,
+        pareto,
         reference,
         distance,
         explain_fid,

@@ -99,7 +99,7 @@ def best_corner(positions: Gains, points: Gains, gap: int) -> Gains:
     bound = np.maximum(left, right)
     for score in range(2):
         bound[score] = max(bound[score], _concave_bound(positions, points[:, score], gap))
-    return bound
+    return np.asarray(bound, dtype=np.float64)
 
 
 def _concave_bound(u: Gains, f: Gains, gap: int) -> float:

@@ -10,8 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.pareto.errors import Ellipse, confidence_ellipse, hypervolume_interval, jackknife_covariance
-from harness.pareto.front import gains, knee, non_dominated
+from harness.pareto.errors import (
+    Ellipse,
+    confidence_ellipse,
+    hypervolume_interval,
+    jackknife_covariance,
+    jackknife_interval,
+)
+from harness.pareto.front import gains, hypervolume, knee, non_dominated
 from harness.stats import Interval
 from harness.types import Direction, canonical_json
 
@@ -153,6 +159,32 @@ class Pareto:
         return hypervolume_interval(
             self.gains(scored), without, gains(np.array([self.reference]), self.directions)[0]
         )
+
+    def differences(self) -> list[tuple[Curve, tuple[float, Interval]]]:
+        """Each further curve with its hypervolume minus the first curve's, and the 95% interval of that.
+
+        What prompts and noise do to both cancels, as in any paired comparison. Curves without a score, and
+        all where the first has none, are left out.
+        """
+        first = self.curves[0]
+        if not first.scored:
+            return []
+        reference = gains(np.array([self.reference]), self.directions)[0]
+
+        def areas(curve: Curve) -> tuple[float, NDArray[np.float64]]:
+            without = gains(np.array([point.left_out for point in curve.scored]), self.directions)
+            groups = without.shape[1]
+            left_out = [hypervolume(without[:, g], reference) for g in range(groups)]
+            return hypervolume(self.gains(curve.scored), reference), np.array(left_out)
+
+        base, base_left_out = areas(first)
+        found = []
+        for curve in self.curves[1:]:
+            if curve.scored:
+                area, left_out = areas(curve)
+                difference = area - base
+                found.append((curve, (difference, jackknife_interval(difference, left_out - base_left_out))))
+        return found
 
     @property
     def points(self) -> list[Point]:

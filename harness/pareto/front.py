@@ -18,7 +18,7 @@ Gains = NDArray[np.float64]
 def gains(scores: ArrayLike, directions: Sequence[Direction]) -> Gains:
     """Scores (..., 2) with the sign of those that are better when lower turned."""
     signs = np.array([1.0 if direction == "higher" else -1.0 for direction in directions])
-    return np.asarray(scores, dtype=np.float64) * signs
+    return np.asarray(np.asarray(scores, dtype=np.float64) * signs, dtype=np.float64)
 
 
 def non_dominated(points: ArrayLike) -> NDArray[np.bool_]:
@@ -28,7 +28,7 @@ def non_dominated(points: ArrayLike) -> NDArray[np.bool_]:
     all on the front, or none of them. Points that are not finite are not on it and dominate nothing.
     """
     p = _pairs(points)
-    on = np.isfinite(p).all(1)
+    on = np.asarray(np.isfinite(p).all(axis=1), dtype=np.bool_)
     places = np.flatnonzero(on)
     order = places[np.lexsort((-p[places, 1], -p[places, 0]))]  # the first score falls, ties by the second
     best = -np.inf

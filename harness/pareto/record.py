@@ -51,6 +51,10 @@ def pareto_json(pareto: Pareto) -> dict[str, Any]:
             }
         )
     value, interval = pareto.hypervolume(pareto.points)
+    differences = [
+        {"curve": curve.label, "minus": pareto.curves[0].label, **_interval_json(*difference)}
+        for curve, difference in pareto.differences()
+    ]
     return {
         "schema": SCHEMA,
         "kind": KIND,
@@ -61,6 +65,7 @@ def pareto_json(pareto: Pareto) -> dict[str, Any]:
         "quality": _measure_json(pareto.quality),
         "reference_point": {"alignment": pareto.reference[0], "quality": pareto.reference[1]},
         "hypervolume": _interval_json(value, interval),
+        "hypervolume_differences": differences,
         "curves": curves,
     }
 

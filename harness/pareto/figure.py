@@ -1,0 +1,297 @@
+"""The figure of quality against alignment, in the manner of the paper's figure 4, for a column of print.
+
+A curve is told by its line style and marker first and by colour second, so the figure can be read in black
+and white. Points that no other dominates are filled and joined by the grey staircase of the front; labels
+are the swept setting's values, the knee's in bold.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Sequence
+from html import escape
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.pareto.curves import Curve, Pareto, Point
+from harness.pareto.front import gains
+from harness.pareto.labels import Box, Wanted, place_labels
+from harness.pareto.table import failure_lines, interval_text, number_text, value_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMN = 3.25
+"""Width of a column of print, in inches."""
+_DPI = 300
+_COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#AA4499", "#777777")
+_LINES: tuple[Any, ...] = (
+    "-",
+    (0, (5, 2)),
+    (0, (1, 1.2)),
+    (0, (5, 1.5, 1, 1.5)),
+    (0, (8, 2)),
+    (0, (3, 1, 1, 1, 1, 1)),
+)
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+_SMALL, _USUAL = 6.0, 7.0
+_MARKER_ROOM = 2.6  # half a marker's side, in points
+_MISSING = "†"
+
+
+def pareto_png(pareto: Pareto, width: float = COLUMN) -> bytes:
+    """PNG bytes at 300 dots an inch, `width` in inches. Equal curves give equal bytes."""
+    return _saved(pareto, width, "png")
+
+
+def pareto_svg(pareto: Pareto, width: float = COLUMN) -> str:
+    """The figure as an SVG element that can stand in a page, `width` in inches.
+
+    It starts with `<svg`, has a title and a description for screen readers, its letters are outlines, and
+    its ids begin with the sweep's name, so that several figures may stand in one page.
+    """
+    text = _saved(pareto, width, "svg").decode()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
+    prefix = re.sub(r"[^A-Za-z0-9]+", "-", pareto.name) + "-"
+    text = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}\1"', text)
+    text = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}\1"', text)
+    text = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}\1)", text)
+    title, said = (escape(part, quote=True) for part in (_title(pareto), _description(pareto)))
+    start = f'role="img" aria-labelledby="{prefix}title {prefix}desc" style="max-width:100%;height:auto" '
+    inside = f'>\n<title id="{prefix}title">{title}</title>\n<desc id="{prefix}desc">{said}</desc>'
+    head, rest = text.split(">", 1)
+    return f"{head.replace('<svg ', '<svg ' + start, 1)}{inside}{rest}"
+
+
+def _saved(pareto: Pareto, width: float, kind: str) -> bytes:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    style = {"svg.hashsalt": "drawbench", "svg.fonttype": "path", "font.size": _USUAL, "axes.linewidth": 0.6}
+    with mpl.rc_context(style):
+        figure = Figure(figsize=(width, 0.98 * min(width, 4.5) + 0.13 * (len(pareto.curves) + 3)), dpi=72)
+        _draw(figure, pareto)
+        buffer = io.BytesIO()
+        unsaid = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
+        figure.savefig(buffer, format=kind, dpi=_DPI if kind == "png" else 72, metadata=unsaid)
+    return buffer.getvalue()
+
+
+def _draw(figure: Figure, pareto: Pareto) -> None:
+    figure.set_layout_engine("constrained", w_pad=0.03, h_pad=0.03)
+    axes = figure.subplots()
+    scored = [point for point in pareto.points if point.scored]
+    front = pareto.front()
+    _draw_staircase(axes, pareto, [pareto.curves[c].points[p] for c, p in front])
+    for number, curve in enumerate(pareto.curves):
+        on = {p for c, p in front if c == number}
+        _draw_curve(axes, pareto, curve, number, on)
+    axes.set_xlabel(f"{pareto.alignment.metric} ({pareto.alignment.direction} is better)", labelpad=2)
+    axes.set_ylabel(f"{pareto.quality.metric} ({pareto.quality.direction} is better)", labelpad=2)
+    axes.tick_params(labelsize=_SMALL, length=2, width=0.6, pad=2)
+    axes.grid(visible=True, linewidth=0.3, color="0.85")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    if scored:
+        _fit(axes, scored)
+    figure.supxlabel(_notes(pareto), fontsize=5.5, color="0.25", x=0.01, ha="left")
+    figure.legend(
+        *_legend(pareto),
+        loc="outside lower center",
+        title=_legend_title(pareto),
+        title_fontsize=_SMALL,
+        fontsize=_SMALL,
+        frameon=False,
+        handlelength=3.2,
+        labelspacing=0.25,
+        borderaxespad=0.2,
+        borderpad=0.1,
+    )
+    figure.canvas.draw()
+    figure.set_layout_engine("none")
+    _draw_labels(figure, axes, pareto, front)
+
+
+def _draw_curve(axes: Axes, pareto: Pareto, curve: Curve, number: int, on_front: set[int]) -> None:
+    colour, line, marker = _look(number)
+    points = curve.scored
+    if not points:
+        return
+    scores = np.array([point.scores for point in points])
+    for point in points:
+        outline = ellipse_outline(point)
+        if outline is not None:
+            axes.fill(*outline.T, facecolor=colour, alpha=0.07, linewidth=0, zorder=1)
+            axes.plot(*outline.T, color=colour, alpha=0.35, linewidth=0.4, zorder=1)
+    axes.plot(*scores.T, color=colour, linestyle=line, linewidth=0.9, zorder=3)
+    for filled in (False, True):
+        chosen = [p.scores for i, p in enumerate(curve.points) if p.scored and (i in on_front) == filled]
+        if chosen:
+            axes.plot(
+                *np.array(chosen).T,
+                linestyle="none",
+                marker=marker,
+                markersize=3.8,
+                markeredgewidth=0.8,
+                markeredgecolor=colour,
+                markerfacecolor=colour if filled else "white",
+                zorder=4,
+            )
+
+
+def ellipse_outline(point: Point, count: int = 60) -> NDArray[np.float64] | None:
+    """Points (count, 2) on a point's 95% ellipse, in the scores' units; None where it has none."""
+    ellipse = point.ellipse
+    if ellipse is None:
+        return None
+    turn = np.linspace(0.0, 2 * np.pi, count)
+    angle = math.radians(ellipse.angle)
+    long = np.array([math.cos(angle), math.sin(angle)]) * ellipse.long
+    short = np.array([-math.sin(angle), math.cos(angle)]) * ellipse.short
+    return np.asarray(point.scores) + np.cos(turn)[:, None] * long + np.sin(turn)[:, None] * short
+
+
+def _draw_staircase(axes: Axes, pareto: Pareto, front: Sequence[Point]) -> None:
+    """The border of the region that the front dominates, towards both sides' ends of the front."""
+    if not front:
+        return
+    corners = sorted((float(x), float(y)) for x, y in pareto.gains(front))
+    steps = [corners[0]]
+    for before, after in pairwise(corners):
+        steps += [(before[0], after[1]), after]
+    line = gains(np.array(steps), pareto.directions)
+    axes.plot(*line.T, color="0.75", linewidth=2.4, solid_joinstyle="round", zorder=2)
+
+
+def _fit(axes: Axes, scored: Sequence[Point]) -> None:
+    """Axes that hold all points, and their ellipses as far as these are not much larger than the curves."""
+    scores = np.array([point.scores for point in scored])
+    low, high = scores.min(0), scores.max(0)
+    room = np.where(high > low, (high - low) * 0.35, np.abs(low) * 0.1 + 1e-6)
+    outlines = [outline for point in scored if (outline := ellipse_outline(point)) is not None]
+    if outlines:
+        every = np.concatenate(outlines)
+        room_low = np.clip(low - every.min(0), (high - low) * 0.08, room)
+        room_high = np.clip(every.max(0) - high, (high - low) * 0.08, room)
+    else:
+        room_low = room_high = room / 3
+    axes.set_xlim(low[0] - room_low[0], high[0] + room_high[0])
+    axes.set_ylim(low[1] - room_low[1], high[1] + room_high[1])
+
+
+def _draw_labels(figure: Figure, axes: Axes, pareto: Pareto, front: set[tuple[int, int]]) -> None:
+    """Labels in points of the figure, which `figure` has settled by now."""
+    from matplotlib import patheffects
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+
+    wanted, texts = [], []
+    obstacles = []
+    for number, curve in enumerate(pareto.curves):
+        bend = pareto.knee(curve)
+        places = [i for i, point in enumerate(curve.points) if point.scored]
+        for place in places:
+            point = curve.points[place]
+            x, y = axes.transData.transform(point.scores)
+            obstacles.append(Box(x - _MARKER_ROOM, y - _MARKER_ROOM, x + _MARKER_ROOM, y + _MARKER_ROOM))
+            text = value_text(point.at) + (_MISSING if point.failed else "")
+            weight = "bold" if place == bend else "normal"
+            font = FontProperties(size=_SMALL, weight=weight)
+            extent = TextPath((0, 0), text, prop=font).get_extents()
+            must = place in (places[0], places[-1], bend)
+            rank = 2.0 * must + 1.0 * bool(point.failed) + 0.5 * ((number, place) in front)
+            wanted.append(Wanted(x, y, extent.width + 1.0, extent.height + 1.0, rank))
+            texts.append((text, weight, _look(number)[0]))
+    frame = axes.get_window_extent()
+    boxes = place_labels(wanted, Box(frame.x0, frame.y0, frame.x1, frame.y1), obstacles)
+    width, height = figure.get_size_inches() * 72
+    halo = [patheffects.withStroke(linewidth=1.2, foreground="white")]
+    for label, box, (text, weight, colour) in zip(wanted, boxes, texts, strict=True):
+        if box is None:
+            continue
+        x, y = box.centre
+        figure.text(
+            x / width,
+            y / height,
+            text,
+            fontsize=_SMALL,
+            fontweight=weight,
+            color=colour,
+            ha="center",
+            va="center_baseline",
+            path_effects=halo,
+            zorder=6,
+        )
+        near_x = min(max(label.x, box.left), box.right)
+        near_y = min(max(label.y, box.bottom), box.top)
+        if math.hypot(near_x - label.x, near_y - label.y) > 6:
+            from matplotlib.lines import Line2D
+
+            ends = [near_x / width, label.x / width], [near_y / height, label.y / height]
+            figure.add_artist(Line2D(*ends, color="0.5", linewidth=0.4, zorder=2))
+
+
+def _look(number: int) -> tuple[str, Any, str]:
+    """Colour, line style and marker of a curve."""
+    return tuple(kinds[number % len(kinds)] for kinds in (_COLOURS, _LINES, _MARKERS))  # type: ignore[return-value]
+
+
+def _legend(pareto: Pareto) -> tuple[list[Any], list[str]]:
+    from matplotlib.lines import Line2D
+
+    handles, labels = [], []
+    for number, curve in enumerate(pareto.curves):
+        colour, line, marker = _look(number)
+        handles.append(
+            Line2D([], [], color=colour, linestyle=line, linewidth=0.9, marker=marker, markersize=3.8)
+        )
+        area, interval = pareto.hypervolume(curve.points)
+        name = curve.label or pareto.about.get("model", "")
+        labels.append(f"{name}: hypervolume {interval_text(area, interval.low, interval.high)}")
+    return handles, labels
+
+
+def _legend_title(pareto: Pareto) -> str | None:
+    names = list(dict.fromkeys(name for curve in pareto.curves for name in curve.variant))
+    return ", ".join(names) or None
+
+
+def _notes(pareto: Pareto) -> str:
+    scored = [point for point in pareto.points if point.scored]
+    pictures = sorted({point.alignment.n for point in scored if point.alignment is not None})
+    span = "–".join(f"{n:,}" for n in dict.fromkeys((pictures[0], pictures[-1]))) if pictures else "no"
+    corner = ", ".join(number_text(value) for value in pareto.reference)
+    lines = [
+        f"Labels: {pareto.along}, bold at the knee. {span} pictures a point, 95% ellipses.",
+        f"Filled: dominated by no other. Hypervolumes from ({corner}).",
+    ]
+    lines += [f"{_MISSING} {line}" for line in failure_lines(pareto)[:3]]
+    return "\n".join(lines)
+
+
+def _title(pareto: Pareto) -> str:
+    return f"{pareto.quality.metric} against {pareto.alignment.metric} over {pareto.along}"
+
+
+def _description(pareto: Pareto) -> str:
+    """What the figure shows, in words: the ends and the knee of each curve."""
+    parts = []
+    for curve in pareto.curves:
+        points = curve.scored
+        if not points:
+            continue
+        bend = pareto.knee(curve)
+        chosen = [points[0], *([curve.points[bend]] if bend is not None else []), points[-1]]
+        said = "; ".join(
+            f"{pareto.along} {value_text(p.at)}: {number_text(p.scores[0])}, {number_text(p.scores[1])}"
+            for p in chosen
+        )
+        parts.append(f"{curve.label or 'curve'}: {said}.")
+    return " ".join(parts)
