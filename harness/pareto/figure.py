@@ -40,7 +40,11 @@ _LINES: tuple[Any, ...] = (
     (0, (3, 1, 1, 1, 1, 1)),
 )
 _MARKERS = ("o", "s", "^", "D", "v", "P")
-_SMALL, _USUAL = 6.0, 7.0
+_NOTES, _SMALL, _USUAL = 5.5, 6.0, 7.0
+_EDGE, _LABELS, _LINE, _NOTE = 0.06, 0.36, 0.118, 0.092
+"""Inches: margin, room for tick and axis labels, height of a line of the legend and of the notes."""
+_ELLIPSES = 6
+"""With more points than this, ellipses are drawn at the ends and the knee of each curve alone."""
 _MARKER_ROOM = 2.6  # half a marker's side, in points
 _MISSING = "†"
 
@@ -72,51 +76,63 @@ def pareto_svg(pareto: Pareto, width: float = COLUMN) -> str:
 
 def _saved(pareto: Pareto, width: float, kind: str) -> bytes:
     import matplotlib as mpl
-    from matplotlib.figure import Figure
 
-    style = {"svg.hashsalt": "drawbench", "svg.fonttype": "path", "font.size": _USUAL, "axes.linewidth": 0.6}
-    with mpl.rc_context(style):
-        figure = Figure(figsize=(width, 0.98 * min(width, 4.5) + 0.13 * (len(pareto.curves) + 3)), dpi=72)
-        _draw(figure, pareto)
+    style: Any = {"svg.hashsalt": "drawbench", "svg.fonttype": "path", "font.size": _USUAL}
+    with mpl.rc_context({**style, "axes.linewidth": 0.6}):
+        figure = _figure(pareto, width)
         buffer = io.BytesIO()
         unsaid = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
         figure.savefig(buffer, format=kind, dpi=_DPI if kind == "png" else 72, metadata=unsaid)
     return buffer.getvalue()
 
 
-def _draw(figure: Figure, pareto: Pareto) -> None:
-    figure.set_layout_engine("constrained", w_pad=0.03, h_pad=0.03)
-    axes = figure.subplots()
-    scored = [point for point in pareto.points if point.scored]
+def _figure(pareto: Pareto, width: float) -> Figure:
+    """The drawn figure. Below the plot stand, line by line, the curves' legend and the notes."""
+    from matplotlib.figure import Figure
+
+    notes = _notes(pareto)
+    title = _legend_title(pareto)
+    legend_height = _LINE * (len(pareto.curves) + (title is not None)) + 0.04
+    below = _LABELS + legend_height + _NOTE * len(notes) + 0.04
+    plot = min(0.8 * width, 3.4)
+    height = _EDGE + plot + below
+    figure = Figure(figsize=(width, height), dpi=72)
+    axes = figure.add_axes((0.5 / width, below / height, 1 - (0.5 + _EDGE) / width, plot / height))
     front = pareto.front()
     _draw_staircase(axes, pareto, [pareto.curves[c].points[p] for c, p in front])
     for number, curve in enumerate(pareto.curves):
-        on = {p for c, p in front if c == number}
-        _draw_curve(axes, pareto, curve, number, on)
+        _draw_curve(axes, pareto, curve, number, {p for c, p in front if c == number})
     axes.set_xlabel(f"{pareto.alignment.metric} ({pareto.alignment.direction} is better)", labelpad=2)
     axes.set_ylabel(f"{pareto.quality.metric} ({pareto.quality.direction} is better)", labelpad=2)
     axes.tick_params(labelsize=_SMALL, length=2, width=0.6, pad=2)
-    axes.grid(visible=True, linewidth=0.3, color="0.85")
+    axes.grid(visible=True, linewidth=0.3, color="0.88")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    if scored:
-        _fit(axes, scored)
-    figure.supxlabel(_notes(pareto), fontsize=5.5, color="0.25", x=0.01, ha="left")
+    _fit(axes, pareto)
     figure.legend(
         *_legend(pareto),
-        loc="outside lower center",
-        title=_legend_title(pareto),
+        loc="upper left",
+        bbox_to_anchor=(0.0, (below - _LABELS) / height),
+        title=title,
         title_fontsize=_SMALL,
+        alignment="left",
         fontsize=_SMALL,
         frameon=False,
-        handlelength=3.2,
+        handlelength=3.4,
         labelspacing=0.25,
-        borderaxespad=0.2,
-        borderpad=0.1,
+        borderaxespad=0.0,
+        borderpad=0.2,
     )
+    for line, text in enumerate(reversed(notes)):
+        y = (0.04 + _NOTE * line) / height
+        figure.text(_EDGE / width, y, text, fontsize=_NOTES, color="0.25", va="baseline")
     figure.canvas.draw()
-    figure.set_layout_engine("none")
+    left = axes.get_tightbbox().x0 / 72 if axes.get_tightbbox() else _EDGE  # of tick labels of any width
+    start = 0.5 - left + _EDGE
+    axes.set_position((start / width, below / height, 1 - (start + _EDGE) / width, plot / height))
+    figure.canvas.draw()
     _draw_labels(figure, axes, pareto, front)
+    return figure
 
 
 def _draw_curve(axes: Axes, pareto: Pareto, curve: Curve, number: int, on_front: set[int]) -> None:
@@ -125,11 +141,11 @@ def _draw_curve(axes: Axes, pareto: Pareto, curve: Curve, number: int, on_front:
     if not points:
         return
     scores = np.array([point.scores for point in points])
-    for point in points:
+    for point in _with_ellipse(pareto, curve):
         outline = ellipse_outline(point)
         if outline is not None:
-            axes.fill(*outline.T, facecolor=colour, alpha=0.07, linewidth=0, zorder=1)
-            axes.plot(*outline.T, color=colour, alpha=0.35, linewidth=0.4, zorder=1)
+            axes.fill(*outline.T, facecolor=colour, alpha=0.06, linewidth=0, zorder=1)
+            axes.plot(*outline.T, color=colour, alpha=0.5, linewidth=0.4, linestyle=line, zorder=1)
     axes.plot(*scores.T, color=colour, linestyle=line, linewidth=0.9, zorder=3)
     for filled in (False, True):
         chosen = [p.scores for i, p in enumerate(curve.points) if p.scored and (i in on_front) == filled]
@@ -144,6 +160,16 @@ def _draw_curve(axes: Axes, pareto: Pareto, curve: Curve, number: int, on_front:
                 markerfacecolor=colour if filled else "white",
                 zorder=4,
             )
+
+
+def _with_ellipse(pareto: Pareto, curve: Curve) -> list[Point]:
+    """The points of a curve whose ellipses are drawn."""
+    points = curve.scored
+    if sum(point.scored for point in pareto.points) <= _ELLIPSES:
+        return list(points)
+    bend = pareto.knee(curve)
+    chosen = [points[0], points[-1], *([] if bend is None else [curve.points[bend]])] if points else []
+    return list({point.run_hash: point for point in chosen}.values())
 
 
 def ellipse_outline(point: Point, count: int = 60) -> NDArray[np.float64] | None:
@@ -167,21 +193,20 @@ def _draw_staircase(axes: Axes, pareto: Pareto, front: Sequence[Point]) -> None:
     for before, after in pairwise(corners):
         steps += [(before[0], after[1]), after]
     line = gains(np.array(steps), pareto.directions)
-    axes.plot(*line.T, color="0.75", linewidth=2.4, solid_joinstyle="round", zorder=2)
+    axes.plot(*line.T, color="0.72", linewidth=2.4, solid_joinstyle="round", zorder=2)
 
 
-def _fit(axes: Axes, scored: Sequence[Point]) -> None:
-    """Axes that hold all points, and their ellipses as far as these are not much larger than the curves."""
-    scores = np.array([point.scores for point in scored])
+def _fit(axes: Axes, pareto: Pareto) -> None:
+    """Axes that hold all points, and the drawn ellipses as far as these do not dwarf the curves."""
+    scores = np.array([point.scores for point in pareto.points if point.scored])
+    if scores.size == 0:
+        return
     low, high = scores.min(0), scores.max(0)
-    room = np.where(high > low, (high - low) * 0.35, np.abs(low) * 0.1 + 1e-6)
-    outlines = [outline for point in scored if (outline := ellipse_outline(point)) is not None]
-    if outlines:
-        every = np.concatenate(outlines)
-        room_low = np.clip(low - every.min(0), (high - low) * 0.08, room)
-        room_high = np.clip(every.max(0) - high, (high - low) * 0.08, room)
-    else:
-        room_low = room_high = room / 3
+    extent = np.where(high > low, high - low, np.abs(low) * 0.1 + 1e-6)
+    shown = [ellipse_outline(p) for curve in pareto.curves for p in _with_ellipse(pareto, curve)]
+    every = np.concatenate([scores, *(outline for outline in shown if outline is not None)])
+    room_low = np.clip(1.05 * (low - every.min(0)), 0.08 * extent, 0.5 * extent)
+    room_high = np.clip(1.05 * (every.max(0) - high), 0.08 * extent, 0.5 * extent)
     axes.set_xlim(low[0] - room_low[0], high[0] + room_high[0])
     axes.set_ylim(low[1] - room_low[1], high[1] + room_high[1])
 
@@ -240,7 +265,9 @@ def _draw_labels(figure: Figure, axes: Axes, pareto: Pareto, front: set[tuple[in
 
 def _look(number: int) -> tuple[str, Any, str]:
     """Colour, line style and marker of a curve."""
-    return tuple(kinds[number % len(kinds)] for kinds in (_COLOURS, _LINES, _MARKERS))  # type: ignore[return-value]
+    places = (number % len(kinds) for kinds in (_COLOURS, _LINES, _MARKERS))
+    colour, line, marker = places
+    return _COLOURS[colour], _LINES[line], _MARKERS[marker]
 
 
 def _legend(pareto: Pareto) -> tuple[list[Any], list[str]]:
@@ -253,7 +280,7 @@ def _legend(pareto: Pareto) -> tuple[list[Any], list[str]]:
             Line2D([], [], color=colour, linestyle=line, linewidth=0.9, marker=marker, markersize=3.8)
         )
         area, interval = pareto.hypervolume(curve.points)
-        name = curve.label or pareto.about.get("model", "")
+        name = curve.label or str(pareto.about.get("model", ""))
         labels.append(f"{name}: hypervolume {interval_text(area, interval.low, interval.high)}")
     return handles, labels
 
@@ -263,17 +290,18 @@ def _legend_title(pareto: Pareto) -> str | None:
     return ", ".join(names) or None
 
 
-def _notes(pareto: Pareto) -> str:
+def _notes(pareto: Pareto) -> list[str]:
     scored = [point for point in pareto.points if point.scored]
     pictures = sorted({point.alignment.n for point in scored if point.alignment is not None})
     span = "–".join(f"{n:,}" for n in dict.fromkeys((pictures[0], pictures[-1]))) if pictures else "no"
     corner = ", ".join(number_text(value) for value in pareto.reference)
-    lines = [
-        f"Labels: {pareto.along}, bold at the knee. {span} pictures a point, 95% ellipses.",
-        f"Filled: dominated by no other. Hypervolumes from ({corner}).",
+    where = "" if len(scored) <= _ELLIPSES else " at ends and knees"
+    return [
+        f"Labels: {pareto.along}, bold at a knee. {span} pictures a point.",
+        f"Ellipses: 95%{where}. Filled marks, grey steps: the front of all curves.",
+        f"Hypervolume with 95% interval, from ({corner}).",
+        *(f"{_MISSING} {line}" for line in failure_lines(pareto)[:3]),
     ]
-    lines += [f"{_MISSING} {line}" for line in failure_lines(pareto)[:3]]
-    return "\n".join(lines)
 
 
 def _title(pareto: Pareto) -> str:
