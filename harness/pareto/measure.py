@@ -88,7 +88,7 @@ def measure_point(
         point,
         alignment=along.value,
         quality=up.value,
-        left_out=tuple((float(x), float(y)) for x, y in zip(along.without, up.without, strict=True)),
+        left_out=tuple((_short(x), _short(y)) for x, y in zip(along.without, up.without, strict=True)),
     )
     measures = (
         Measure(alignment, along.identity, metrics[0].direction),
@@ -135,6 +135,11 @@ def _mean_of(metric: PerImageMetric, values: NDArray[np.float64]) -> Callable[[N
         return math.fsum(chosen) / chosen.size
 
     return mean
+
+
+def _short(value: float) -> float:
+    """As the JSON file keeps it, so that a figure is the same whether it is drawn from there or at once."""
+    return float(f"{value:.9g}")
 
 
 def check_pair(alignment: str, quality: str) -> None:

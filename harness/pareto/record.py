@@ -144,7 +144,7 @@ def _point_json(point: Point) -> dict[str, Any]:
         "failures": list(point.failures),
         "alignment": score(point.alignment),
         "quality": score(point.quality),
-        "left_out": [[float(f"{x:.9g}") for x in pair] for pair in point.left_out],
+        "left_out": [list(pair) for pair in point.left_out],
         "reason": point.reason,
     }
 
