@@ -15,6 +15,10 @@ GROUPS = 40
 WEIGHTS = (1, 1.25, 1.5, 1.75, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 
 
+def value(centre: float, half: float, n: int) -> Value:
+    return Value(centre, seven_digits(centre - half), seven_digits(centre + half), n, "made up")
+
+
 @pytest.fixture
 def make_pareto() -> Callable[..., Pareto]:
     """Makes curves named by `labels` over the paper's weights, each a little worse than the one before.
