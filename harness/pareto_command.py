@@ -11,7 +11,7 @@ import typer
 
 from drawbench.errors import InputError
 from harness.config_file import config_settings, use_config
-from harness.exits import FINE, INTERRUPTED, command_line, complain
+from harness.exits import FINE, INTERRUPTED, NOT_COMPARABLE, command_line, complain
 from harness.run import (
     Device,
     DeviceFlag,
@@ -163,6 +163,7 @@ def pareto(
 
 def _sweep(options: RunOptions, ask: Ask, to: Path | None, *, dry_run: bool, as_json: bool) -> int:
     from harness.atomic import writing_to
+    from harness.comparable import NotComparable
     from harness.pareto.record import read_pareto, write_pareto
     from harness.pareto.sweeping import prepare_points, sweep, sweep_name
     from harness.progress import make_progress
@@ -195,6 +196,9 @@ def _sweep(options: RunOptions, ask: Ask, to: Path | None, *, dry_run: bool, as_
     except KeyboardInterrupt:
         complain(f"interrupted; what is finished is kept in {options.out}: run the same command again")
         return INTERRUPTED
+    except NotComparable as error:
+        complain(str(error))
+        return NOT_COMPARABLE
     _write_figure(result, prefix)
     _show(result, prefix, as_json=as_json)
     lost = any(point.failed for point in result.points) and options.on_failure == "fail"
@@ -215,16 +219,13 @@ def _redraw(file: Path, to: Path | None, *, as_json: bool) -> int:
 
 def _write_figure(result: Pareto, prefix: Path) -> None:
     from harness.atomic import write_atomic, writing_to
-    from harness.pareto.figure import pareto_png, pareto_svg
+    from harness.pareto.figure import pareto_figure
     from harness.pareto.table import pareto_csv
 
+    png, svg = pareto_figure(result)
     with writing_to(prefix.parent):
         prefix.parent.mkdir(parents=True, exist_ok=True)
-        for suffix, content in (
-            ("csv", pareto_csv(result)),
-            ("png", pareto_png(result)),
-            ("svg", pareto_svg(result).encode()),
-        ):
+        for suffix, content in (("csv", pareto_csv(result)), ("png", png), ("svg", svg.encode())):
             write_atomic(prefix.with_name(f"{prefix.name}.{suffix}"), content)
 
 

@@ -49,18 +49,31 @@ _MARKER_ROOM = 2.6  # half a marker's side, in points
 _MISSING = "†"
 
 
-def pareto_png(pareto: Pareto, width: float = COLUMN) -> bytes:
-    """PNG bytes at 300 dots an inch, `width` in inches. Equal curves give equal bytes."""
-    return _saved(pareto, width, "png")
+def pareto_figure(pareto: Pareto, width: float = COLUMN) -> tuple[bytes, str]:
+    """The figure as PNG bytes at 300 dots an inch and as SVG text; `width` in inches.
+
+    Equal curves give equal bytes. The SVG is an element that can stand in a page: it starts with `<svg`, has
+    a title and a description for screen readers, its letters are outlines, and its ids begin with the sweep's
+    name, so that several figures may stand in one page.
+    """
+    import matplotlib as mpl
+
+    style: Any = {"svg.hashsalt": "drawbench", "svg.fonttype": "path", "font.size": _USUAL}
+    with mpl.rc_context({**style, "axes.linewidth": 0.6}):
+        figure = _figure(pareto, width)
+        png, svg = io.BytesIO(), io.BytesIO()
+        figure.savefig(png, format="png", dpi=_DPI, metadata={"Software": None})
+        figure.savefig(svg, format="svg", dpi=72, metadata={"Date": None, "Creator": None})
+    return png.getvalue(), _for_a_page(svg.getvalue().decode(), pareto)
 
 
 def pareto_svg(pareto: Pareto, width: float = COLUMN) -> str:
-    """The figure as an SVG element that can stand in a page, `width` in inches.
+    """The SVG of `pareto_figure` alone."""
+    return pareto_figure(pareto, width)[1]
 
-    It starts with `<svg`, has a title and a description for screen readers, its letters are outlines, and
-    its ids begin with the sweep's name, so that several figures may stand in one page.
-    """
-    text = _saved(pareto, width, "svg").decode()
+
+def _for_a_page(text: str, pareto: Pareto) -> str:
+    """The SVG element alone, with its own ids, a title and a description."""
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
     prefix = re.sub(r"[^A-Za-z0-9]+", "-", pareto.name) + "-"
@@ -72,18 +85,6 @@ def pareto_svg(pareto: Pareto, width: float = COLUMN) -> str:
     inside = f'>\n<title id="{prefix}title">{title}</title>\n<desc id="{prefix}desc">{said}</desc>'
     head, rest = text.split(">", 1)
     return f"{head.replace('<svg ', '<svg ' + start, 1)}{inside}{rest}"
-
-
-def _saved(pareto: Pareto, width: float, kind: str) -> bytes:
-    import matplotlib as mpl
-
-    style: Any = {"svg.hashsalt": "drawbench", "svg.fonttype": "path", "font.size": _USUAL}
-    with mpl.rc_context({**style, "axes.linewidth": 0.6}):
-        figure = _figure(pareto, width)
-        buffer = io.BytesIO()
-        unsaid = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
-        figure.savefig(buffer, format=kind, dpi=_DPI if kind == "png" else 72, metadata=unsaid)
-    return buffer.getvalue()
 
 
 def _figure(pareto: Pareto, width: float) -> Figure:

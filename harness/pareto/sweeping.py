@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from drawbench.errors import InputError
-from harness.comparable import check_identities
+from harness.comparable import NotComparable, check_identities
 from harness.environment import git_commit, machine, package_versions
 from harness.manifest import now
 from harness.options import RunOptions
@@ -122,11 +122,17 @@ def sweep(
 ) -> Pareto:
     """Makes, scores and returns all points; `save` is called with what there is after each new one.
 
-    `before` is an earlier result of the same ask. Of it, a point is kept whose run, pictures and metrics'
-    identities are the same. Raises InputError as a run does, and NotComparable where two points' scores are
-    not of one identity.
+    `before` is an earlier result of the same ask. Of it, points are kept whose runs and pictures are the same,
+    unless a metric has become another by its identity since: then all are measured again. Reference pictures
+    are taken to be those that they were. Raises InputError as a run does, and NotComparable where two points'
+    scores are not of one identity.
     """
-    return _Sweep(options, ask, progress, save, before).carry_out()
+    try:
+        return _Sweep(options, ask, progress, save, before).carry_out()
+    except NotComparable:
+        if before is None:
+            raise
+        return _Sweep(options, ask, progress, save, None).carry_out()
 
 
 class _Sweep:
@@ -140,6 +146,7 @@ class _Sweep:
     ) -> None:
         self.options, self.ask = _with_scores(options, ask), ask
         self.progress, self.save = progress, save
+        self.before = before
         self.known = {point.run_hash: point for point in before.points} if before else {}
         self.measures = (before.alignment, before.quality) if before else None
         self.about = dict(before.about) if before else {}
@@ -158,7 +165,7 @@ class _Sweep:
             for number, variant in enumerate(self.ask.variants):
                 self._fill(number, variant, reference, self.ask.most)
         result = self._result(reference)
-        if self.fresh or not self.known:
+        if result != self.before:
             self.save(result)
         return result
 
@@ -180,7 +187,8 @@ class _Sweep:
             return known
         if run.scorer is None:
             return replace(unscored_point(view, value), reason="scoring is off")
-        self.fresh = True
+        if not self.fresh:
+            self.fresh, self.about = True, self._about(view)
         point, measures = measure_point(
             view, value, self.ask.alignment, self.ask.quality, run.scorer.plan, self.progress
         )
@@ -244,12 +252,10 @@ class _Sweep:
             Curve(self.ask.label(variant), variant, tuple(points), stopped)
             for variant, points, stopped in zip(self.ask.variants, self.found, self.stopped, strict=True)
         )
-        about = self.about if self.about and not self.fresh else self._about()
-        return Pareto(self.name, self.ask.along.name, *self.measures, reference, curves, about)
+        return Pareto(self.name, self.ask.along.name, *self.measures, reference, curves, self.about)
 
-    def _about(self) -> dict[str, Any]:
-        first = next(iter(self.found[0]))
-        view = RunView.load(prepare(at(self.options, next(_one(self.ask, first.at)))).run_dir)
+    def _about(self, view: RunView) -> dict[str, Any]:
+        """What holds for all points, as one of their runs has it."""
         bench = view.manifest["bench"]
         return {
             "made": now(),
@@ -276,7 +282,3 @@ def _places(ask: Ask) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     for variant in ask.variants:
         for value in ask.along.values:
             yield variant, {ask.along.name: value}
-
-
-def _one(ask: Ask, value: Any) -> Iterator[dict[str, Any]]:
-    yield {**ask.variants[0], ask.along.name: value}
