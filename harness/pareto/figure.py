@@ -58,8 +58,9 @@ def pareto_figure(pareto: Pareto, width: float = COLUMN) -> tuple[bytes, str]:
     """
     import matplotlib as mpl
 
-    style: Any = {"svg.hashsalt": "drawbench", "svg.fonttype": "path", "font.size": _USUAL}
-    with mpl.rc_context({**style, "axes.linewidth": 0.6}):
+    style: Any = {"svg.hashsalt": "drawbench", "svg.fonttype": "path"}
+    style |= {"font.size": _USUAL, "axes.linewidth": 0.6}
+    with mpl.rc_context(style):
         figure = _figure(pareto, width)
         png, svg = io.BytesIO(), io.BytesIO()
         figure.savefig(png, format="png", dpi=_DPI, metadata={"Software": None})

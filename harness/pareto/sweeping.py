@@ -122,10 +122,10 @@ def sweep(
 ) -> Pareto:
     """Makes, scores and returns all points; `save` is called with what there is after each new one.
 
-    `before` is an earlier result of the same ask. Of it, points are kept whose runs and pictures are the same,
-    unless a metric has become another by its identity since: then all are measured again. Reference pictures
-    are taken to be those that they were. Raises InputError as a run does, and NotComparable where two points'
-    scores are not of one identity.
+    `before` is an earlier result of the same ask. Of it, points are kept whose runs and pictures are the
+    same, unless a metric has become another by its identity since: then all are measured again. Reference
+    pictures are taken to be those that they were. Raises InputError as a run does, and NotComparable where
+    two points' scores are not of one identity.
     """
     try:
         return _Sweep(options, ask, progress, save, before).carry_out()
