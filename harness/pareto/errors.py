@@ -99,11 +99,17 @@ def hypervolume_interval(
     return value, jackknife_interval(value, replicates, level=level, least=0.0)
 
 
-def without_each(value: Callable[[NDArray[np.intp]], float], groups: Sequence[int], count: int) -> Matrix:
+def without_each(
+    value: Callable[[NDArray[np.intp]], float],
+    groups: Sequence[int],
+    count: int,
+    advance: Callable[[int], None] = lambda done: None,
+) -> Matrix:
     """A number over all but each group's pictures, (count,).
 
     `value(places)` takes rising places of pictures; `groups` has the group of each. A group without pictures
-    leaves the number as it is. Raises ValueError where the number cannot be had without a group.
+    leaves the number as it is. `advance(1)` is called after each. Raises ValueError where the number cannot
+    be had without a group.
     """
     of_row = np.asarray(groups, dtype=np.intp)
     places = np.arange(of_row.size)
@@ -116,4 +122,5 @@ def without_each(value: Callable[[NDArray[np.intp]], float], groups: Sequence[in
             numbers[group] = whole
         else:
             numbers[group] = value(stay)
+        advance(1)
     return numbers

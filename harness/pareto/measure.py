@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawbench.errors import InputError
-from drawbench.types import Prompt
 from harness.difference_sets import value_over
 from harness.metrics import AnyMetric, find_metric
 from harness.metrics.base import Inputs, PerImageMetric
 from harness.pareto.curves import Measure, Point, Value
 from harness.pareto.errors import deal_prompts, without_each
-from harness.progress import Progress, StageCalls
+from harness.progress import Advance, Progress, StageCalls
 from harness.run_view import RunView
 from harness.score import look_at_pictures, set_score, seven_digits
 from harness.score_plan import ScorePlan, extractors_for
@@ -80,7 +79,8 @@ def measure_point(
     of_row = [groups[sample.prompt_id] for sample in looked.scored]
     count = len(set(groups.values()))
     try:
-        pair = [_score(metric, looked.inputs, looked.scored, prompts, of_row, count) for metric in metrics]
+        with progress.stage("errors over prompts", 2 * count) as advance:
+            pair = [_score(metric, looked.inputs, of_row, count, advance) for metric in metrics]
     except ValueError as error:
         return replace(point, reason=str(error)), None
     along, up = pair
@@ -106,10 +106,9 @@ def pictures_digest(samples: Sequence[Sample]) -> str:
 def _score(
     metric: AnyMetric,
     inputs: Inputs,
-    samples: Sequence[Sample],
-    prompts: dict[str, Prompt],
     of_row: Sequence[int],
     count: int,
+    advance: Advance,
 ) -> _Scored:
     """Raises ValueError where the metric has no value, or none without one of the groups."""
     if isinstance(metric, PerImageMetric):
@@ -120,10 +119,12 @@ def _score(
         mean, interval = cluster_mean_interval(values[known], inputs.clusters[known], bounds=metric.bounds)
         ends = (seven_digits(interval.low), seven_digits(interval.high))
         value = Value(seven_digits(mean), *ends, int(known.sum()), interval.method)
-        return _Scored(value, metric.identity(inputs), without_each(_mean_of(metric, values), of_row, count))
+        return _Scored(
+            value, metric.identity(inputs), without_each(_mean_of(metric, values), of_row, count, advance)
+        )
     score, _ = set_score(metric, inputs)
     value = Value(score.value, score.low, score.high, score.n, score.method)
-    return _Scored(value, score.identity, without_each(value_over(metric, inputs), of_row, count))
+    return _Scored(value, score.identity, without_each(value_over(metric, inputs), of_row, count, advance))
 
 
 def _mean_of(metric: PerImageMetric, values: NDArray[np.float64]) -> Callable[[NDArray[np.intp]], float]:

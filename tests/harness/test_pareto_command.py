@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import pytest
 
 from harness import cli
 from harness.pareto import sweeping
+from harness.pareto.record import read_pareto
+from harness.pareto.table import pareto_csv
 
 Output = pytest.CaptureFixture[str]
 
@@ -177,23 +180,48 @@ def test_an_adaptive_sweep_adds_points_up_to_its_limit(capsys: Output) -> None:
     assert [p["at"] for p in curve["points"]] == sorted(p["at"] for p in curve["points"])
 
 
+REFERENCE_RESULTS = Path(__file__).resolve().parents[2] / "results" / "reference" / "pareto"
+
+
+def documented_commands() -> dict[str, list[str]]:
+    """The commands of the committed curves, as they stand beside them, by the curves' names."""
+    lines = (REFERENCE_RESULTS / "README.md").read_text(encoding="utf-8").splitlines()
+    found = [shlex.split(line) for line in lines if line.startswith("drawbench pareto")]
+    return {words[words.index("--to") + 1].split("/")[-1]: words[1:] for words in found}
+
+
+def test_the_committed_curves_are_those_of_their_commands() -> None:
+    commands = documented_commands()
+    files = {path.stem: path for path in REFERENCE_RESULTS.glob("*.json")}
+    assert files.keys() == commands.keys()
+    for name, path in files.items():
+        result = json.loads(path.read_text(encoding="utf-8"))
+        said, made = commands[name], shlex.split(result["about"]["command"])[1:]
+        assert made == said
+        assert all(point["reason"] is None for curve in result["curves"] for point in curve["points"])
+        for suffix in ("csv", "png", "svg"):
+            assert path.with_suffix(f".{suffix}").exists()
+        assert (REFERENCE_RESULTS / f"{name}.csv").read_bytes() == pareto_csv(read_pareto(path))
+
+
 def test_a_committed_curve_s_command_at_small_size(capsys: Output) -> None:
-    """As results/reference/pareto/README.md has it, with 4 prompts, two weights and a small reference."""
-    flags = "--model imagen --bench scenes:n=4 --stages 64 --guidance-scale 1,3 --offline"
-    more = "--vary thresholding=static,dynamic --reference scenes:n=12,size=64"
-    assert cli.main(["pareto", *flags.split(), *more.split(), "--out", "sweeps", "--to", "thresholding"]) == 0
+    """The command of the thresholding curves with 4 prompts, two weights and a small reference."""
+    command = documented_commands()["thresholding"]
+    for flag, value in (("--bench", "scenes:n=4"), ("--guidance-scale", "1,3"), ("--to", "thresholding")):
+        command[command.index(flag) + 1] = value
+    command += ["--reference", "scenes:n=12,size=64"]
+    assert cli.main(command) == 0
     result = json.loads(Path("thresholding.json").read_text())
-    assert (result["alignment"]["metric"], result["quality"]["metric"]) == (
-        "scenes_accuracy",
-        "fd_effnet_lite0",
-    )
-    assert [curve["label"] for curve in result["curves"]] == ["static", "dynamic"]
+    committed = json.loads((REFERENCE_RESULTS / "thresholding.json").read_text())
+    for axis in ("alignment", "quality"):
+        assert result[axis]["metric"] == committed[axis]["metric"]
+    labels = [curve["label"] for curve in result["curves"]]
+    assert labels == [curve["label"] for curve in committed["curves"]]
     for curve in result["curves"]:
         for point in curve["points"]:
             assert point["settings"]["64.thresholding"] == curve["label"]
             assert point["counts"]["ok"] == 4
-    assert "thresholding" in Path("thresholding.csv").name
-    assert cli.main(["pareto", *flags.split(), *more.split(), "--out", "sweeps", "--dry-run"]) == 0
+    assert cli.main([*command, "--dry-run"]) == 0
 
 
 @pytest.mark.parametrize(
