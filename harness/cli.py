@@ -19,6 +19,7 @@ from harness.explain_fid_command import explain_fid
 from harness.export_command import export
 from harness.ls_command import ls
 from harness.merge_command import merge
+from harness.pareto_command import pareto
 from harness.reference_command import reference
 from harness.report_command import report
 from harness.run import (
@@ -130,6 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
         difference,
         compare,
         merge,
+        pareto,
         reference,
         distance,
         explain_fid,
