@@ -222,9 +222,23 @@ QUICK = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 class OnSqlite(RatingMachine):
     """The machine on SQLite."""
 
+    template: Path
 
-OnSqlite.TestCase.settings = settings(max_examples=15, stateful_step_count=30, **QUICK)  # type: ignore[arg-type]
-TestOnSqlite = OnSqlite.TestCase
+    def fresh_url(self) -> str:
+        url = super().fresh_url()
+        shutil.copyfile(self.template, url)
+        return url
+
+
+OnSqlite.TestCase.settings = settings(max_examples=12, stateful_step_count=30, **QUICK)  # type: ignore[arg-type]
+
+
+class TestOnSqlite(OnSqlite.TestCase):  # type: ignore[misc,name-defined]
+    """Runs it on files in memory."""
+
+    @pytest.fixture(autouse=True, scope="class")
+    def file(self, migrated_file: Path) -> None:
+        OnSqlite.template = migrated_file
 
 
 class OnPostgres(RatingMachine):
@@ -243,7 +257,7 @@ class OnPostgres(RatingMachine):
         self.cluster.execute(f"DROP DATABASE {self.name} WITH (FORCE)")
 
 
-OnPostgres.TestCase.settings = settings(max_examples=5, stateful_step_count=30, **QUICK)  # type: ignore[arg-type]
+OnPostgres.TestCase.settings = settings(max_examples=4, stateful_step_count=30, **QUICK)  # type: ignore[arg-type]
 
 
 class TestOnPostgres(OnPostgres.TestCase):  # type: ignore[misc,name-defined]
