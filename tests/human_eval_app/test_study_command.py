@@ -236,6 +236,22 @@ def test_another_studys_database_is_refused(
     assert "another design" in capsys.readouterr().err
 
 
+def test_a_database_that_cannot_serve_is_refused_before_anything_is_made(
+    study: Path, runs: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "other"
+    create = ["study", "create", "side-by-side", *runs, "--out", str(out), "--practice", "0", "--database"]
+    assert main([*create, f"sqlite:///{study / 'study.db'}"]) == 2
+    assert "holds a study already" in capsys.readouterr().err
+    assert main([*create, "postgresql+psycopg://nobody@127.0.0.1:1/none"]) == 2
+    assert "cannot be used" in capsys.readouterr().err
+    assert not out.exists()
+    assert main([*create, f"sqlite:///{tmp_path / 'elsewhere.db'}"]) == 0
+    assert (tmp_path / "elsewhere.db").is_file()
+    assert (out / "database.url").stat().st_mode & 0o777 == 0o600
+    assert not (out / "study.db").exists()
+
+
 def test_help_loads_no_heavy_module() -> None:
     code = (
         "import sys, harness.cli\n"
