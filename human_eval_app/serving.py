@@ -41,7 +41,7 @@ class RatingService:
 
     @property
     def rater_cookie(self) -> str:
-        """Name of the raters' cookie: the study's own, since cookies know no ports and a host may have two."""
+        """The raters' cookie: the study's own, since cookies know no ports and a host may serve two."""
         return self._cookie("rater")
 
     @property

@@ -13,14 +13,16 @@ _LIGHT = {
     "backgroundColor": "#f7f7f6",
     "secondaryBackgroundColor": "#ffffff",
     "textColor": "#222222",
-    "borderColor": "#d3d3d2",
+    "borderColor": "#8a8a8a",
+    "linkColor": "#24527a",
 }
 _DARK = {
     "primaryColor": "#e2e2e2",
     "backgroundColor": "#1b1b1b",
     "secondaryBackgroundColor": "#262626",
     "textColor": "#e6e6e6",
-    "borderColor": "#3d3d3d",
+    "borderColor": "#767676",
+    "linkColor": "#9cc4ea",
 }
 SETTINGS: Final[Mapping[str, Any]] = {
     "server.address": "127.0.0.1",

@@ -35,7 +35,7 @@ def show(service: RatingService) -> None:
             )
             for row in results.rows
         ],
-        empty="No ratings yet.",
+        empty="No rating counts towards a result yet.",
     )
     st.subheader("Agreement")
     table(
@@ -67,7 +67,7 @@ def show(service: RatingService) -> None:
         ],
         empty="No rater has answered yet.",
     )
-    for note in results.notes:
+    for note in results.notes if results.rows else ():
         st.text(note)
 
 

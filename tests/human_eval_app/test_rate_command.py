@@ -15,9 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from served_studies import serve_study
 from small_studies import ADMIN_TOKEN, small_design, write_study
 
 from harness.cli import main
+from human_eval_app.assembly import announce
+from human_eval_app.security import site_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,6 +54,33 @@ def test_a_taken_port_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert main(["rate", str(study), "--port", str(taken.getsockname()[1])]) == 2
     assert "another with --port" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("address", "base_url", "warned"),
+    [
+        ("127.0.0.1", "", False),
+        ("0.0.0.0", "", True),
+        ("192.168.1.7", "http://ratings.example.org", True),
+        ("0.0.0.0", "https://ratings.example.org", False),
+    ],
+)
+def test_being_reached_without_encryption_is_warned_of(
+    address: str,
+    base_url: str,
+    warned: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from streamlit import config
+
+    served = serve_study(tmp_path / "study", str(tmp_path / "ratings.db"), site=site_for(address, base_url))
+    monkeypatch.setattr(config, "get_option", {"server.address": address, "server.port": 8501}.get)
+    announce(served.service)
+    told = capsys.readouterr().err
+    assert ("without TLS" in told) is warned
+    assert (base_url or ":8501") in told
 
 
 class Started:
