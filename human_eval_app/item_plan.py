@@ -30,7 +30,8 @@ class ItemPlan:
     @property
     def name(self) -> str:
         """What it is, in one line; no two items of a study share it."""
-        sides = "/".join(f"{arm[0].source}:{','.join(str(s.index) for s in arm)}" for arm in self.arms)
+        # A control's caption may be another prompt's, so the pictures' own prompts name it too.
+        sides = "/".join(",".join(f"{s.source}:{s.prompt_id}:{s.index}" for s in arm) for arm in self.arms)
         return f"{self.role}|{self.prompt_id}|{self.caption}|{sides}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -116,3 +117,13 @@ def test_one_prompt_gives_no_unfitting_caption(tmp_path: Path) -> None:
     run = RunView.load(small_run(tmp_path / "run", prompts=[Prompt("p0", "a cat")]))
     material = Material("alignment", (run_source("imagen", run),), None, run.prompts, (), 1, 0)
     assert {dict(item.expected)["alignment"] for item in make_trials(material, 0, 4).items} == {"yes"}
+
+
+def test_two_pictures_under_one_wrong_caption_are_two_trials(tmp_path: Path) -> None:
+    material = _material("alignment", tmp_path)
+    odd, *rest = (Prompt(p.id, p.text, "one", p.meta) for p in material.prompts)
+    lone = Prompt(odd.id, odd.text, "another", odd.meta)  # the only one unlike the rest
+    items = make_trials(replace(material, prompts=(lone, *rest), spare=()), 0, 6).items
+    wrong = [item for item in items if item.expected["alignment"] == "no"]
+    assert len({item.caption for item in wrong}) < len(wrong)
+    assert len({item.name for item in items}) == len(items)
