@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from drawbench.errors import InputError
 from human_eval_app.network_file_systems import network_file_system
 from human_eval_app.records import StoreUnavailable
 from human_eval_app.schema import HEAD
+from human_eval_app.writer_queue import WriterQueue
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -51,7 +51,7 @@ class Database:
         self.url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url)
-        self._writer = threading.Lock()
+        self._queue = WriterQueue(Path(str(url.database))) if self.is_sqlite else None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -82,12 +82,11 @@ class Database:
         raise AssertionError("unreachable")
 
     def _write_once(self, work: Callable[[Connection], Result]) -> Result:
-        if not self.is_sqlite:
+        if self._queue is None:
             with self.engine.begin() as connection:
                 return work(connection)
-        # Threads of one process queue here, not in SQLite, whose waiting is by polling.
         with (
-            self._writer,
+            self._queue.turn(BUSY_SECONDS),
             self.engine.connect().execution_options(**{_WRITES: True}) as connection,
             connection.begin(),
         ):
@@ -112,9 +111,9 @@ class Database:
             if getattr(error.orig, "sqlstate", None) in AGAIN:
                 raise _Again from error
             raise StoreUnavailable(explain(error, self.url)) from error
-        except PoolTimeout as error:
+        except (PoolTimeout, TimeoutError) as error:
             raise StoreUnavailable(
-                "the ratings database has no free connection; nothing was recorded, so try again"
+                "the ratings database is too busy; nothing was recorded, so try again"
             ) from error
 
 
