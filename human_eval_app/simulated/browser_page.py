@@ -88,6 +88,7 @@ class RatingPage:
         # The box itself is invisible under the drawn one.
         self.page.locator(".st-key-agree label").click()
         self.page.locator(".st-key-begin button:not([disabled])").click()
+        self._wait_until_gone("consent")
 
     def go_on(self, place: Place) -> None:
         """Presses the one button of a page between ratings."""
@@ -97,6 +98,10 @@ class RatingPage:
             "break": ".st-key-go_on button",
         }[place]
         self.page.locator(button).click()
+        self._wait_until_gone(place)
+
+    def _wait_until_gone(self, place: Place) -> None:
+        """Waits until Streamlit has taken the old page away; a second click on it would meet nothing."""
         self.page.wait_for_function(f"() => ({WHERE})() !== {place!r}", polling=50)
 
     def to_rating(self) -> None:
