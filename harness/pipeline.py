@@ -305,7 +305,7 @@ def _judge(
     with writing_to(run_dir):
         write_summary(run_dir, summary)
     from harness.grid import write_grid  # not before: a finished run is resumed without them
-    from harness.report import write_report
+    from harness.report.page import write_report
     from harness.run_view import RunView
 
     with progress.stage("grid and report", 2) as advance:

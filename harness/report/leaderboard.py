@@ -103,7 +103,7 @@ def _board(scored: Sequence[tuple[Entry, Score]], pairs: Iterable[Pair]) -> Boar
                 beats[pair.b.letter, pair.a.letter] = None if said == "tied" else said == "better"
     ranks = rank_ranges(letters, beats)
     finite = [v for _, s in scored for v in (s.low, s.value, s.high) if math.isfinite(v)]
-    axis = make_axis(finite, ticks=2) if finite else None
+    axis = make_axis(finite, ticks=3) if finite else None
     standings = [
         Standing(
             entry,

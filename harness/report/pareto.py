@@ -15,7 +15,8 @@ from harness.report.numbers import format_number, plain_value
 DRAWINGS = {".svg": "image/svg+xml", ".png": "image/png"}
 MAX_DRAWING = 3_000_000
 MAX_ROWS = 200
-LONGEST = 80
+AXES = ("alignment", "quality")
+MARKS = ("on front", "knee")
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,16 @@ def read_pareto(path: Path) -> ParetoFigure:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise InputError(f"--pareto {path} cannot be read as JSON: {error}") from None
-    points = _points(content) if isinstance(content, Mapping) else []
-    if not points:
+    try:
+        rows = tuple(_rows(content)) if isinstance(content, dict) else ()
+        columns = (
+            ("curve", content["along"], *(content[axis]["metric"] for axis in AXES), *MARKS) if rows else ()
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"--pareto {path} is not a file of drawbench pareto: {error!r}") from None
+    if not rows:
         raise InputError(f"--pareto {path} has no points: give the JSON file that drawbench pareto wrote")
-    columns = tuple(dict.fromkeys(name for point in points for name in point))
-    rows = tuple(tuple(point.get(name, "") for name in columns) for point in points[:MAX_ROWS])
-    return ParetoFigure(_drawing(path), columns, rows)
+    return ParetoFigure(_drawing(path), tuple(map(str, columns)), rows[:MAX_ROWS])
 
 
 def _drawing(path: Path) -> str:
@@ -55,33 +60,25 @@ def _drawing(path: Path) -> str:
     raise InputError(f"--pareto {path}: {path.with_suffix('.svg').name} does not lie beside it")
 
 
-def _points(content: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Each point's values as text; those of several curves begin with their curve's label."""
-    found: list[dict[str, str]] = []
-    for curve in content.get("curves") or [content]:
-        listed = curve.get("points") if isinstance(curve, Mapping) else None
-        for point in listed if isinstance(listed, list) else []:
-            if isinstance(point, Mapping):
-                label = curve.get("label")
-                found.append({**({"curve": str(label)} if label is not None else {}), **dict(_flat(point))})
-    return found
+def _rows(content: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Each point as text: its curve, its setting, both measures, and the marks that it has."""
+    for curve in content.get("curves", ()):
+        for point in curve["points"]:
+            marks = ("yes" if point.get(mark.replace(" ", "_")) else "" for mark in MARKS)
+            yield (
+                str(curve["label"]),
+                _setting(point["at"]),
+                *(_estimate(point.get(axis)) for axis in AXES),
+                *marks,
+            )
 
 
-def _flat(point: Mapping[str, Any], name: str = "") -> Iterator[tuple[str, str]]:
-    """A point's numbers and words; an estimate stands as one cell, what is long or a list is left out."""
-    for key, value in point.items():
-        title = f"{name} {key}".strip().replace("_", " ")
-        if isinstance(value, Mapping):
-            if {"value", "low", "high"} <= value.keys():
-                low, high = _cell(value["low"]), _cell(value["high"])
-                yield title, f"{_cell(value['value'])} [{low} to {high}]"
-            else:
-                yield from _flat(value, title)
-        elif isinstance(value, (bool, int, float)) or (isinstance(value, str) and len(value) <= LONGEST):
-            yield title, _cell(value)
+def _estimate(measured: Mapping[str, Any] | None) -> str:
+    if measured is None or measured["value"] is None:
+        return "n/a"
+    value, low, high = (format_number(measured[end]) for end in ("value", "low", "high"))
+    return f"{value} [{low} to {high}], n = {measured['n']:,}"
 
 
-def _cell(value: Any) -> str:
-    if isinstance(value, float) or value is None:
-        return format_number(value)
-    return plain_value(value)
+def _setting(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else plain_value(value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.report import write_report
+from harness.report.page import write_report
 from harness.results_index import write_index
 from harness.types import Score
 

@@ -16,10 +16,11 @@ from PIL import Image
 
 from drawbench.errors import InputError
 from harness.pictures import encode_png
-from harness.report import cards, write_report
+from harness.report import cards
 from harness.report.categories import category_tables
 from harness.report.lineup import Lineup
 from harness.report.numbers import format_number, format_short
+from harness.report.page import write_report
 from harness.report.thumbnails import thumbnail
 from harness.run_view import RunView
 from harness.types import Failure, Score

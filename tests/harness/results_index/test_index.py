@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.progress import NoProgress
-from harness.report import write_report
+from harness.report.page import write_report
 from harness.results_index import write_index
 from harness.results_index.boards import boards, descriptions
 from harness.results_index.history import Moment, history_svg

@@ -5,9 +5,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pytest
 from pair_of_runs import make_scored
+from PIL import Image
 
+from harness.pictures import encode_png
 from harness.progress import NoProgress
+from harness.report import cards as cards_module
 from harness.report.cards import link_to, make_cards, script_json
 from harness.report.lineup import Lineup
 from harness.report.methods import methods
@@ -46,6 +51,22 @@ def test_cards_put_the_runs_side_by_side(make_run: MakeRun, tmp_path: Path) -> N
     assert data["cards"][1][1] == []
     tile = cards.groups[0][1][0].strips[1].tiles[0]
     assert tile.link == "b/images/p000/0.png"
+
+
+def test_all_thumbnails_together_keep_to_their_budget(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_scored(make_run, "a", 0)
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3)).astype(np.uint8)
+    for picture in run.folder.glob("images/*/*.png"):
+        picture.write_bytes(encode_png(Image.fromarray(noise)))
+    sizes = []
+    for budget in (400_000, 200_000, 80_000):
+        monkeypatch.setattr(cards_module, "PICTURES_BYTES", budget)
+        made = make_cards(Lineup.of([run]), tmp_path, NoProgress())
+        sizes.append(sum(len(t.picture.uri) for c in made.all for t in c.tiles if t.picture))
+        assert sizes[-1] <= budget + 10 * len("data:image/webp;base64,  ")
+    assert sizes == sorted(sizes, reverse=True)
 
 
 def test_no_text_ends_the_element_that_holds_the_data() -> None:
