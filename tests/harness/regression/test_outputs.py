@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Callable
@@ -116,6 +117,17 @@ def test_escaped_text_is_one_line_without_markup(text: str) -> None:
     for sign in "`*_[]<>|#!":
         assert not re.search(rf"(?<!\\)(?:\\\\)*{re.escape(sign)}", made), (sign, made)
     assert not re.search("@(?!\u200b)", made)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.text(alphabet="ab \\`*_[]<>#!|~$&:/.@-+1)(\n", max_size=60))
+def test_escaped_text_is_rendered_as_itself(text: str) -> None:
+    from markdown_it import MarkdownIt
+
+    renderer = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    (line,) = renderer.render(f"- row: {escaped(text)}").replace("<ul>\n<li>", "").splitlines()[:1]
+    shown = html.unescape(line.removesuffix("</li>").removeprefix("row: "))
+    assert shown.replace("\u200b", "").rstrip() == " ".join(text.split()).rstrip() or shown == "row:"
 
 
 def test_pictures_are_named_by_relative_path_or_address(make_verdict: MakeVerdict) -> None:
