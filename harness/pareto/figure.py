@@ -129,8 +129,8 @@ def _figure(pareto: Pareto, width: float) -> Figure:
         y = (0.04 + _NOTE * line) / height
         figure.text(_EDGE / width, y, text, fontsize=_NOTES, color="0.25", va="baseline")
     figure.canvas.draw()
-    left = axes.get_tightbbox().x0 / 72 if axes.get_tightbbox() else _EDGE  # of tick labels of any width
-    start = 0.5 - left + _EDGE
+    around = axes.get_tightbbox()
+    start = 0.5 + _EDGE - (around.x0 / 72 if around is not None else _EDGE)  # tick labels of any width
     axes.set_position((start / width, below / height, 1 - (start + _EDGE) / width, plot / height))
     figure.canvas.draw()
     _draw_labels(figure, axes, pareto, front)
