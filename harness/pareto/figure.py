@@ -44,7 +44,7 @@ _NOTES, _SMALL, _USUAL = 5.5, 6.0, 7.0
 _EDGE, _LABELS, _LINE, _NOTE = 0.06, 0.36, 0.118, 0.092
 """Inches: margin, room for tick and axis labels, height of a line of the legend and of the notes."""
 _ELLIPSES = 6
-"""With more points than this, ellipses are drawn at the ends and the knee of each curve alone."""
+"""With more points than this, ellipses are drawn at each curve's ends and knee, or best quality, alone."""
 _MARKER_ROOM = 2.6  # half a marker's side, in points
 _MISSING = "†"
 
@@ -129,8 +129,8 @@ def _figure(pareto: Pareto, width: float) -> Figure:
         y = (0.04 + _NOTE * line) / height
         figure.text(_EDGE / width, y, text, fontsize=_NOTES, color="0.25", va="baseline")
     figure.canvas.draw()
-    left = axes.get_tightbbox().x0 / 72 if axes.get_tightbbox() else _EDGE  # of tick labels of any width
-    start = 0.5 - left + _EDGE
+    around = axes.get_tightbbox()
+    start = 0.5 + _EDGE - (around.x0 / 72 if around is not None else _EDGE)  # tick labels of any width
     axes.set_position((start / width, below / height, 1 - (start + _EDGE) / width, plot / height))
     figure.canvas.draw()
     _draw_labels(figure, axes, pareto, front)
@@ -169,9 +169,11 @@ def _with_ellipse(pareto: Pareto, curve: Curve) -> list[Point]:
     points = curve.scored
     if sum(point.scored for point in pareto.points) <= _ELLIPSES:
         return list(points)
+    if not points:
+        return []
     bend = pareto.knee(curve)
-    chosen = [points[0], points[-1], *([] if bend is None else [curve.points[bend]])] if points else []
-    return list({point.run_hash: point for point in chosen}.values())
+    middle = curve.points[bend] if bend is not None else max(points, key=lambda p: pareto.gains([p])[0, 1])
+    return list({point.run_hash: point for point in (points[0], middle, points[-1])}.values())
 
 
 def ellipse_outline(point: Point, count: int = 60) -> NDArray[np.float64] | None:
@@ -220,10 +222,11 @@ def _draw_labels(figure: Figure, axes: Axes, pareto: Pareto, front: set[tuple[in
     from matplotlib.textpath import TextPath
 
     wanted, texts = [], []
-    obstacles = []
+    obstacles, lines = [], []
     for number, curve in enumerate(pareto.curves):
         bend = pareto.knee(curve)
         places = [i for i, point in enumerate(curve.points) if point.scored]
+        lines += _along([axes.transData.transform(point.scores) for point in curve.scored])
         for place in places:
             point = curve.points[place]
             x, y = axes.transData.transform(point.scores)
@@ -237,7 +240,7 @@ def _draw_labels(figure: Figure, axes: Axes, pareto: Pareto, front: set[tuple[in
             wanted.append(Wanted(x, y, extent.width + 1.0, extent.height + 1.0, rank))
             texts.append((text, weight, _look(number)[0]))
     frame = axes.get_window_extent()
-    boxes = place_labels(wanted, Box(frame.x0, frame.y0, frame.x1, frame.y1), obstacles)
+    boxes = place_labels(wanted, Box(frame.x0, frame.y0, frame.x1, frame.y1), obstacles, lines)
     width, height = figure.get_size_inches() * 72
     halo = [patheffects.withStroke(linewidth=1.2, foreground="white")]
     for label, box, (text, weight, colour) in zip(wanted, boxes, texts, strict=True):
@@ -263,6 +266,16 @@ def _draw_labels(figure: Figure, axes: Axes, pareto: Pareto, front: set[tuple[in
 
             ends = [near_x / width, label.x / width], [near_y / height, label.y / height]
             figure.add_artist(Line2D(*ends, color="0.5", linewidth=0.4, zorder=2))
+
+
+def _along(corners: Sequence[NDArray[np.float64]]) -> list[Box]:
+    """Small boxes along a line through these corners, which labels keep off where they can."""
+    boxes = []
+    for start, stop in pairwise(corners):
+        for share in np.linspace(0.0, 1.0, 2 + int(np.hypot(*(stop - start)) / 3)):
+            x, y = start + share * (stop - start)
+            boxes.append(Box(x - 0.5, y - 0.5, x + 0.5, y + 0.5))
+    return boxes
 
 
 def _look(number: int) -> tuple[str, Any, str]:
@@ -297,11 +310,11 @@ def _notes(pareto: Pareto) -> list[str]:
     pictures = sorted({point.alignment.n for point in scored if point.alignment is not None})
     span = "–".join(f"{n:,}" for n in dict.fromkeys((pictures[0], pictures[-1]))) if pictures else "no"
     corner = ", ".join(number_text(value) for value in pareto.reference)
-    where = "" if len(scored) <= _ELLIPSES else " at ends and knees"
+    where = "" if len(scored) <= _ELLIPSES else " at ends and knee, or best quality"
     return [
         f"Labels: {pareto.along}, bold at a knee. {span} pictures a point.",
-        f"Ellipses: 95%{where}. Filled marks, grey steps: the front of all curves.",
-        f"Hypervolume with 95% interval, from ({corner}).",
+        f"Ellipses: 95%{where}. Hypervolumes from ({corner}).",
+        "Filled marks, grey steps: the front of all curves.",
         *(f"{_MISSING} {line}" for line in failure_lines(pareto)[:3]),
     ]
 

@@ -57,6 +57,7 @@ def place_labels(
     labels: Sequence[Wanted],
     frame: Box,
     obstacles: Sequence[Box] = (),
+    lines: Sequence[Box] = (),
     *,
     distances: Sequence[float] = (4.0, 7.0, 11.0, 16.0),
     room: float = 1.0,
@@ -65,17 +66,25 @@ def place_labels(
 
     Boxes lie in the `frame`, overlap no obstacle and no other label, and keep `room` between them. A label
     takes the first free of the places around its point, near ones first, in the order of ranks; so a label of
-    the highest rank is only left out where obstacles and frame leave no place at all.
+    the highest rank is only left out where obstacles and frame leave no place at all. `lines` are kept off
+    where that needs no distance but the two least.
     """
     taken = list(obstacles)
     placed: list[Box | None] = [None] * len(labels)
     for number in sorted(range(len(labels)), key=lambda i: -labels[i].rank):
         label = labels[number]
-        for box in _places(label, distances):
-            if box.inside(frame) and not any(box.overlaps(other, room) for other in taken):
-                placed[number] = box
-                taken.append(box)
-                break
+        free = [
+            box
+            for box in _places(label, distances)
+            if box.inside(frame) and not any(box.overlaps(other, room) for other in taken)
+        ]
+        if not free:
+            continue
+        near = [box for box in free if box in _places(label, distances[:2])]
+        clear = (box for box in near if not any(box.overlaps(line) for line in lines))
+        box = next(clear, free[0])
+        placed[number] = box
+        taken.append(box)
     return placed
 
 

@@ -58,3 +58,17 @@ def test_lone_labels_stay_close_in_every_corner() -> None:
         assert box is not None
         gap = max(box.left - x, x - box.right, box.bottom - y, y - box.top)
         assert gap <= 7.5
+
+
+def test_lines_are_kept_off_where_there_is_room() -> None:
+    wanted = Wanted(100.0, 75.0, 12.0, 6.0)
+    mark = Box(98.0, 73.0, 102.0, 77.0)
+    across = [Box(x, y - 0.5, x + 1, y + 0.5) for x, y in ((100.0 + k, 75.0 + k) for k in range(-30, 30))]
+    (free,) = place_labels([wanted], FRAME, [mark])
+    (clear,) = place_labels([wanted], FRAME, [mark], across)
+    assert free is not None
+    assert clear is not None
+    assert any(free.overlaps(box) for box in across)
+    assert not any(clear.overlaps(box) for box in across)
+    everywhere = [Box(x, 0.0, x + 1.0, 150.0) for x in range(200)]
+    assert place_labels([wanted], FRAME, [mark], everywhere) == [free]
