@@ -105,12 +105,13 @@ class Chosen:
     left_out: tuple[tuple[str, str], ...]
 
 
-def pair_samples(a: RunView, b: RunView) -> Pairing:
+def pair_samples(a: RunView, b: RunView, *, other_seeds: bool = False) -> Pairing:
     """Pairs the samples of two runs by prompt and index.
 
-    Raises NotComparable where the runs are not of one bench and seed, InputError where no pair is left.
+    Raises NotComparable where the runs are not of one bench and, but for `other_seeds`, of one seed;
+    InputError where no pair is left.
     """
-    check_runs(a.manifest, b.manifest)
+    check_runs(a.manifest, b.manifest, ("run_seed",) if other_seeds else ())
     planned_b = set(_planned(b))
     planned_a = list(_planned(a))
     common = [place for place in planned_a if place in planned_b]
