@@ -230,13 +230,13 @@ class OnSqlite(RatingMachine):
         return url
 
 
-OnSqlite.TestCase.settings = settings(max_examples=12, stateful_step_count=30, **QUICK)  # type: ignore[arg-type]
+OnSqlite.TestCase.settings = settings(max_examples=8, stateful_step_count=30, **QUICK)  # type: ignore[arg-type]
 
 
 class TestOnSqlite(OnSqlite.TestCase):  # type: ignore[misc,name-defined]
     """Runs it on files in memory."""
 
-    @pytest.fixture(autouse=True, scope="class")
+    @pytest.fixture(autouse=True)
     def file(self, migrated_file: Path) -> None:
         OnSqlite.template = migrated_file
 
@@ -257,12 +257,12 @@ class OnPostgres(RatingMachine):
         self.cluster.execute(f"DROP DATABASE {self.name} WITH (FORCE)")
 
 
-OnPostgres.TestCase.settings = settings(max_examples=4, stateful_step_count=30, **QUICK)  # type: ignore[arg-type]
+OnPostgres.TestCase.settings = settings(max_examples=3, stateful_step_count=30, **QUICK)  # type: ignore[arg-type]
 
 
 class TestOnPostgres(OnPostgres.TestCase):  # type: ignore[misc,name-defined]
     """Runs it on the tests' own server."""
 
-    @pytest.fixture(autouse=True, scope="class")
+    @pytest.fixture(autouse=True)
     def server(self, postgres: PostgresCluster, migrated_template: str) -> None:
         OnPostgres.cluster, OnPostgres.template = postgres, migrated_template

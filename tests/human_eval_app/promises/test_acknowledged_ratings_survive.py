@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from postgres_cluster import PostgresCluster
 from rating_steps import answer, enter, look, open_page
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from human_eval_app.records import Presentation, StoreUnavailable
 from human_eval_app.store import RatingStore, open_store
@@ -128,6 +128,29 @@ def test_commits_wait_for_the_disk(durable_database_url: str) -> None:
         else:
             assert connection.execute(text("SHOW synchronous_commit")).scalar() == "on"
             assert connection.execute(text("SHOW fsync")).scalar() == "on"
+    store.close_connections()
+
+
+def test_an_answer_waits_for_the_disk_though_giving_out_a_page_does_not(durable_database_url: str) -> None:
+    store = open_store(durable_database_url, create=True)
+    store.register(writers.invented_design(20, 1000, 20))
+    rater = enter(store)
+    waits: list[str] = []
+
+    @event.listens_for(store.database.engine, "commit")
+    def note(connection: Any) -> None:
+        setting = "PRAGMA synchronous" if store.database.is_sqlite else "SHOW synchronous_commit"
+        waits.append(str(connection.exec_driver_sql(setting).scalar()))
+
+    page = open_page(store, rater)
+    look(store, page)
+    assert set(waits) == ({"1"} if store.database.is_sqlite else {"off"})
+    waits.clear()
+    answers = {"realism": "left"}
+    store.submit(rater, page.id, answers, revision=1, shown_ms=1000)
+    store.undo(rater)
+    assert set(waits) == ({"2"} if store.database.is_sqlite else {"on"})
+    event.remove(store.database.engine, "commit", note)
     store.close_connections()
 
 
