@@ -6,8 +6,8 @@
 STUDY is a study folder, such as `drawbench study create` makes; it is copied, so nothing of it changes. One
 rater is a real Chromium, whose clicks are timed in the page: from the click that answers the last question
 to the first frame with all of the next item's pictures in it. The others come over the HTTP interface from
-another process, each a page every `--seconds` (median), and fetch every picture; their time is from sending
-the answer to having the next item with its pictures. Medians have 95% intervals from order statistics.
+another process, each a page every `--seconds` (median), and preload like a browser; their time is from
+sending the answer to having the next item with its pictures. Medians have 95% intervals from order statistics.
 """
 
 from __future__ import annotations
@@ -131,7 +131,9 @@ def click_through(base: str, token: str, pages: int, seconds: float) -> list[flo
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         context = browser.new_context(viewport={"width": 1280, "height": 800})
-        context.expose_function("reportWait", waits.append)
+        context.expose_function(
+            "reportWait", lambda wait: waits.append(wait)
+        )  # playwright wants a Python function
         context.add_init_script(TIMER)
         page = RatingPage(context.new_page(), base)
         page.enter(token)

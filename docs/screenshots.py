@@ -58,7 +58,7 @@ STUDIES = {
     "realism": (["realism", "imagen-mini=scenes"], ["--reference", "scenes", "--quota", "30", *SHORT]),
     "alignment": (["alignment", "imagen-mini=scenes"], ["--reference", "scenes", "--quota", "30", *SHORT]),
     "sets": (["side-by-side", "guided=guided", "plain=plain"], ["--quota", "30", *SHORT]),
-    "admin": (["side-by-side", "guided=guided", "plain=plain"], ["--quota", "20", *SHORT]),
+    "admin": (["realism", "imagen-mini=scenes"], ["--reference", "scenes", "--quota", "20", *SHORT]),
 }
 """Kind and MODEL=RUN of each study, and its options."""
 
@@ -90,7 +90,7 @@ def made_study(work: Path, name: str) -> tuple[Path, str]:
             "harness.cli", "study", "create", kind, *runs, *options, "--out", str(folder), "--json"
         )
         if name == "admin":
-            simulated = ["--raters", "20", "--effect", "62", "--careless", "0.1"]
+            simulated = ["--raters", "20", "--effect", "30", "--careless", "0.1"]
             command("harness.cli", "study", "simulate", str(folder), *simulated)
         token.write_text(json.loads(created)["admin_token"])
     return folder, token.read_text()

@@ -108,6 +108,7 @@ class WebRater:
     def _on_page(self, page: Mapping[str, Any]) -> Mapping[str, Any]:
         self._look(page)
         shown = time.monotonic()
+        self._preload(page)
         number = self._page_number
         if self._does("reload", number):
             again = self._client.item()
@@ -163,7 +164,7 @@ class WebRater:
         return self._client.item()
 
     def _look(self, page: Mapping[str, Any]) -> None:
-        """Fetches the page's pictures and those of the next one, each once, as a browser's cache would."""
+        """Fetches the page's pictures where that has not been done, as a browser with a cache would."""
         registered = self._judge.design.picture_by_id
         for side in page["sides"]:
             for picture in side["pictures"]:
@@ -171,6 +172,8 @@ class WebRater:
                     self._seen.add(picture["url"])
                     found = hashlib.sha256(self._client.picture(picture["url"])).hexdigest()
                     assert found == registered[picture["id"]].sha256, f"picture {picture['id']} differs"
+
+    def _preload(self, page: Mapping[str, Any]) -> None:
         for url in page.get("preload", ()):
             if url not in self._seen:
                 self._seen.add(url)
