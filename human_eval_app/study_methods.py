@@ -112,7 +112,12 @@ def methods(analysis: Analysis, design: StudyDesign) -> Iterator[tuple[str, list
                 f"{totals['ratings']} answers counted, {per_item:.1f} an item (quota {design.quota} a page)",
             ),
             ("not counted", _left_out(analysis)),
-            ("collected", f"{_minute(analysis.times[0])} to {_minute(analysis.times[1])}, UTC" if analysis.times[0] else NOT_STATED),
+            (
+                "collected",
+                f"{_minute(analysis.times[0])} to {_minute(analysis.times[1])}, UTC"
+                if analysis.times[0]
+                else NOT_STATED,
+            ),
             ("design", f"sha256 {analysis.design_digest}"),
         ],
     )

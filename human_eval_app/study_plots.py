@@ -63,12 +63,12 @@ def shares_figure(rows: Sequence[Row], question: str, model_a: str, model_b: str
     The line below a bar is the interval of its first share, the one above that of its last.
     """
     places = list(dict.fromkeys((row.scope, row.category) for row in rows))
-    by_place: dict[tuple[str, str, str], Row] = {
-        (row.scope, row.category, row.quantity): row for row in rows
-    }
+    by_place: dict[tuple[str, str, str], Row] = {(row.scope, row.category, row.quantity): row for row in rows}
     names = SHARES["pair"] if model_b else SHARES["score"]
     labels = (
-        (f"prefer {plain(model_a)}", "indifferent", f"prefer {plain(model_b)}") if model_b else ("yes", "somewhat", "no")
+        (f"prefer {plain(model_a)}", "indifferent", f"prefer {plain(model_b)}")
+        if model_b
+        else ("yes", "somewhat", "no")
     )
 
     def draw(figure: Figure) -> None:
