@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 from itertools import pairwise
+from textwrap import fill, wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,6 +44,8 @@ _MARKERS = ("o", "s", "^", "D", "v", "P")
 _NOTES, _SMALL, _USUAL = 5.5, 6.0, 7.0
 _EDGE, _LABELS, _LINE, _NOTE = 0.06, 0.36, 0.118, 0.092
 """Inches: margin, room for tick and axis labels, height of a line of the legend and of the notes."""
+_NOTE_SIGNS, _LEGEND_SIGNS = 21, 17
+"""Signs of a line of the notes and of a legend's label, for each inch of the figure's width."""
 _ELLIPSES = 6
 """With more points than this, ellipses are drawn at each curve's ends and knee, or best quality, alone."""
 _MARKER_ROOM = 2.6  # half a marker's side, in points
@@ -92,9 +95,11 @@ def _figure(pareto: Pareto, width: float) -> Figure:
     """The drawn figure. Below the plot stand, line by line, the curves' legend and the notes."""
     from matplotlib.figure import Figure
 
-    notes = _notes(pareto)
+    notes = [line for note in _notes(pareto) for line in wrap(note, int(_NOTE_SIGNS * width))]
     title = _legend_title(pareto)
-    legend_height = _LINE * (len(pareto.curves) + (title is not None)) + 0.04
+    handles, labels = _legend(pareto, int(_LEGEND_SIGNS * width))
+    lines = sum(label.count("\n") + 1 for label in labels) + (title is not None)
+    legend_height = _LINE * lines + 0.04
     below = _LABELS + legend_height + _NOTE * len(notes) + 0.04
     plot = min(0.8 * width, 3.4)
     height = _EDGE + plot + below
@@ -112,7 +117,8 @@ def _figure(pareto: Pareto, width: float) -> Figure:
     axes.spines[["top", "right"]].set_visible(False)
     _fit(axes, pareto)
     figure.legend(
-        *_legend(pareto),
+        handles,
+        labels,
         loc="upper left",
         bbox_to_anchor=(0.0, (below - _LABELS) / height),
         title=title,
@@ -130,8 +136,9 @@ def _figure(pareto: Pareto, width: float) -> Figure:
         figure.text(_EDGE / width, y, text, fontsize=_NOTES, color="0.25", va="baseline")
     figure.canvas.draw()
     around = axes.get_tightbbox()
+    over = 0.0 if around is None else max(0.0, around.x1 / 72 - width + _EDGE / 2)
     start = 0.5 + _EDGE - (around.x0 / 72 if around is not None else _EDGE)  # tick labels of any width
-    axes.set_position((start / width, below / height, 1 - (start + _EDGE) / width, plot / height))
+    axes.set_position((start / width, below / height, 1 - (start + over + _EDGE) / width, plot / height))
     figure.canvas.draw()
     _draw_labels(figure, axes, pareto, front)
     return figure
@@ -285,7 +292,7 @@ def _look(number: int) -> tuple[str, Any, str]:
     return _COLOURS[colour], _LINES[line], _MARKERS[marker]
 
 
-def _legend(pareto: Pareto) -> tuple[list[Any], list[str]]:
+def _legend(pareto: Pareto, signs: int) -> tuple[list[Any], list[str]]:
     from matplotlib.lines import Line2D
 
     handles, labels = [], []
@@ -296,7 +303,8 @@ def _legend(pareto: Pareto) -> tuple[list[Any], list[str]]:
         )
         area, interval = pareto.hypervolume(curve.points)
         name = curve.label or str(pareto.about.get("model", ""))
-        labels.append(f"{name}: hypervolume {interval_text(area, interval.low, interval.high)}")
+        text = f"{name}: hypervolume {interval_text(area, interval.low, interval.high)}"
+        labels.append(fill(text, signs))
     return handles, labels
 
 
@@ -310,11 +318,11 @@ def _notes(pareto: Pareto) -> list[str]:
     pictures = sorted({point.alignment.n for point in scored if point.alignment is not None})
     span = "–".join(f"{n:,}" for n in dict.fromkeys((pictures[0], pictures[-1]))) if pictures else "no"
     corner = ", ".join(number_text(value) for value in pareto.reference)
-    where = "" if len(scored) <= _ELLIPSES else " at ends and knee, or best quality"
+    where = "" if len(scored) <= _ELLIPSES else ", at ends and knee, or best quality"
     return [
         f"Labels: {pareto.along}, bold at a knee. {span} pictures a point.",
-        f"Ellipses: 95%{where}. Hypervolumes from ({corner}).",
-        "Filled marks, grey steps: the front of all curves.",
+        f"Ellipses: 95%{where}. Filled marks, grey steps: the front of all curves. "
+        f"Hypervolumes from ({corner}).",
         *(f"{_MISSING} {line}" for line in failure_lines(pareto)[:3]),
     ]
 

@@ -205,21 +205,21 @@ def test_the_committed_curves_are_those_of_their_commands() -> None:
 
 
 def test_a_committed_curve_s_command_at_small_size(capsys: Output) -> None:
-    """The command of the thresholding curves with 4 prompts, two weights and a small reference."""
-    command = documented_commands()["thresholding"]
-    for flag, value in (("--bench", "scenes:n=4"), ("--guidance-scale", "1,3"), ("--to", "thresholding")):
+    """The command of the samplers' curves with 4 prompts, few steps and a small reference."""
+    command = documented_commands()["samplers"]
+    for flag, value in (("--bench", "scenes:n=4"), ("--along", "steps=3,4"), ("--to", "small")):
         command[command.index(flag) + 1] = value
     command += ["--reference", "scenes:n=12,size=64"]
     assert cli.main(command) == 0
-    result = json.loads(Path("thresholding.json").read_text())
-    committed = json.loads((REFERENCE_RESULTS / "thresholding.json").read_text())
+    result = json.loads(Path("small.json").read_text())
+    committed = json.loads((REFERENCE_RESULTS / "samplers.json").read_text())
     for axis in ("alignment", "quality"):
         assert result[axis]["metric"] == committed[axis]["metric"]
     labels = [curve["label"] for curve in result["curves"]]
     assert labels == [curve["label"] for curve in committed["curves"]]
     for curve in result["curves"]:
         for point in curve["points"]:
-            assert point["settings"]["64.thresholding"] == curve["label"]
+            assert point["settings"]["64.sampler"] == curve["label"]
             assert point["counts"]["ok"] == 4
     assert cli.main([*command, "--dry-run"]) == 0
 
