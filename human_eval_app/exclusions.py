@@ -34,6 +34,25 @@ def excluded_targets(connection: Connection, target: Target) -> dict[str, str]:
     return {row.target_id: json.loads(row.detail).get("reason", "") for row in rows}
 
 
+def status_of(connection: Connection, rater_id: int, entered_at: int | None) -> str:
+    """The status that the log gives a rater: excluded before revoked, revoked before invited or active."""
+    if str(rater_id) in excluded_targets(connection, "rater"):
+        return "excluded"
+    last = connection.execute(
+        select(event.c.kind)
+        .where(
+            event.c.target == "rater",
+            event.c.target_id == str(rater_id),
+            event.c.kind.in_(("revoke", "reissue")),
+        )
+        .order_by(event.c.id.desc())
+        .limit(1)
+    ).scalar()
+    if last == "revoke":
+        return "revoked"
+    return "invited" if entered_at is None else "active"
+
+
 def set_excluded(
     connection: Connection,
     design: StudyDesign,
@@ -99,7 +118,6 @@ def _find(connection: Connection, design: StudyDesign, target: Target, target_id
 def _rater_left_out(connection: Connection, rater_id: int, excluded: bool) -> None:
     row: Any = connection.execute(select(rater).where(rater.c.id == rater_id)).one()
     if excluded:
-        status = "excluded"
         connection.execute(
             update(presentation)
             .where(presentation.c.rater_id == rater_id, UNANSWERED)
@@ -107,7 +125,6 @@ def _rater_left_out(connection: Connection, rater_id: int, excluded: bool) -> No
         )
         held = update(presentation).where(presentation.c.rater_id == rater_id).values(holds=False)
     else:
-        status = "invited" if row.entered_at is None else "active"
         alone = list(excluded_targets(connection, "rating"))
         held = (
             update(presentation)
@@ -120,6 +137,7 @@ def _rater_left_out(connection: Connection, rater_id: int, excluded: bool) -> No
             .values(holds=True)
         )
     connection.execute(held)
+    status = status_of(connection, rater_id, row.entered_at)
     connection.execute(update(rater).where(rater.c.id == rater_id).values(status=status))
     touched = connection.execute(
         select(presentation.c.item_id).where(presentation.c.rater_id == rater_id)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, exists, insert, select, update
 
 from human_eval_app.assignment import Candidate, Load, choose_item, choose_swapped, next_role, separation
-from human_eval_app.design import Role, StudyDesign
+from human_eval_app.design import Item, Role, StudyDesign
 from human_eval_app.events import append, rater_name
 from human_eval_app.instants import maybe_moment, moment
 from human_eval_app.leases import UNANSWERED, has_room, lease_end, lock_rater, lock_study, reap, recount
@@ -210,7 +210,7 @@ class _Server:
         given = {page.item_id for page in self.pages}
         kept = [page for page in self.pages if page.answered or page.fresh]
         controls = sum(page.role == "control" for page in kept)
-        control_left = [known for known in self.design.items_of("control") if known.id not in given]
+        control_left = self._controls_left(given)
         role = next_role(
             self.design.seed,
             self.row.id,
@@ -235,6 +235,10 @@ class _Server:
             gap=separation(self.load.ratings, self.load),
         )
         return None if chosen is None else self._insert(chosen.item_id, role, chosen)
+
+    def _controls_left(self, given: set[str]) -> list[Item]:
+        out = set(self.connection.execute(select(item.c.id).where(item.c.excluded)).scalars())
+        return [known for known in self.design.items_of("control") if known.id not in given | out]
 
     def _open_items(self, given: set[str]) -> list[Candidate]:
         c = item.c

@@ -67,7 +67,8 @@ class Rater:
     """A rater as the store knows them. `done` and `total` count pages of rating and control items.
 
     `completion_code` is None until the rater has finished. `controls_right` of `controls_seen` control
-    trials were answered as expected (every question of them).
+    trials were answered as expected (every question of them); trials excluded as items or ratings are not
+    among them.
     """
 
     id: int

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import Connection, select, update
 
 from drawbench.errors import InputError
-from human_eval_app import events, exclusions, presenting, raters, submitting
+from human_eval_app import events, exclusions, links, presenting, raters, submitting
 from human_eval_app.database import Database, open_database
 from human_eval_app.design import StudyDesign
 from human_eval_app.instants import Clock, milliseconds, utc_now
@@ -132,7 +132,7 @@ class RatingStore:
         """
         design = self.design
         return self._write(
-            lambda connection, now: raters.invite(
+            lambda connection, now: links.invite(
                 connection,
                 design,
                 now,
@@ -159,7 +159,7 @@ class RatingStore:
         """
         design = self.design
         return self._write(
-            lambda connection, now: raters.exchange(
+            lambda connection, now: links.exchange(
                 connection, design, now, token, external_id=external_id, agent=agent, credential=credential
             )
         )
@@ -167,13 +167,13 @@ class RatingStore:
     def rater_id_of(self, credential: str) -> int | None:
         """Whose session this is; None where it is unknown or was ended. One indexed look-up."""
         with self.database.reading() as connection:
-            return raters.rater_id_of(connection, credential)
+            return links.rater_id_of(connection, credential)
 
     def rater_of(self, credential: str) -> Rater | None:
         """The rater whose session this is, with their progress; None as for `rater_id_of`."""
         design = self.design
         with self.database.reading() as connection:
-            found = raters.rater_id_of(connection, credential)
+            found = links.rater_id_of(connection, credential)
             return None if found is None else raters.raters(connection, design, only=found)[0]
 
     def rater(self, rater_id: int) -> Rater:
@@ -193,15 +193,15 @@ class RatingStore:
 
     def continue_token(self, rater_id: int) -> str:
         """A link for one use within an hour, to go on on another device. The session here stays."""
-        return self._write(lambda connection, now: raters.continue_token(connection, now, rater_id))
+        return self._write(lambda connection, now: links.continue_token(connection, now, rater_id))
 
     def reissue(self, rater_id: int, by: str = ADMIN) -> Invite:
         """A new link for a rater who lost theirs; their other links and sessions end."""
-        return self._write(lambda connection, now: raters.reissue(connection, now, rater_id, by))
+        return self._write(lambda connection, now: links.reissue(connection, now, rater_id, by))
 
     def revoke(self, rater_id: int, by: str = ADMIN) -> None:
         """Ends a rater's links and sessions. Their ratings stay; see `exclude`."""
-        self._write(lambda connection, now: raters.revoke(connection, now, rater_id, by))
+        self._write(lambda connection, now: links.revoke(connection, now, rater_id, by))
 
     def consent(self, rater_id: int) -> None:
         """Records that the rater agreed (the first time counts)."""

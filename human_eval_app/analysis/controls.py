@@ -31,7 +31,7 @@ def control_accuracy(frame: pd.DataFrame) -> list[ControlAccuracy]:
     """Every rater's control trials, by rater; raters without any have 0 of 0 and an interval of 0..1.
 
     `frame` is the whole ratings table. A trial is right if all its questions are, and a rater who changed an
-    answer is judged by the last one.
+    answer is judged by the last one. Trials excluded as items or ratings are not counted.
     """
     found = _trials(frame).groupby(level="rater")
     sums, sizes = found.sum(), found.size()
@@ -56,8 +56,13 @@ def low_control_raters(frame: pd.DataFrame, gate: float) -> list[object]:
 
 
 def _trials(frame: pd.DataFrame) -> pd.Series:
-    """Whether each (rater, presentation) of a control item was answered as expected."""
-    trials = last_revisions(frame[frame["role"].eq("control")])
+    """Whether each (rater, presentation) of a control item was answered as expected.
+
+    A trial that was itself excluded, as an item or as a rating, says nothing of its rater and is left out;
+    those of an excluded rater stay.
+    """
+    by_hand = frame["excluded"] & ~frame["excluded_reason"].str.startswith("rater: ")
+    trials = last_revisions(frame[frame["role"].eq("control") & ~by_hand])
     right = trials["correct"].fillna(False).astype(bool)
     return right.groupby([trials["rater"], trials["presentation"]]).all()
 

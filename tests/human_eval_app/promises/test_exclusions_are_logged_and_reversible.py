@@ -11,6 +11,7 @@ from small_studies import small_design
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from human_eval_app.analysis.controls import control_accuracy
 from human_eval_app.design import StudyDesign
 from human_eval_app.records import Target
 from human_eval_app.store import RatingStore
@@ -78,6 +79,53 @@ def test_an_excluded_item_is_given_to_no_one_else(make_store: MakeStore) -> None
     store.include("item", bad, "mended")
     rate(store, enter(store))
     assert bad in set(store.ratings()["item"])
+
+
+def test_an_excluded_control_trial_says_nothing_of_raters(make_store: MakeStore) -> None:
+    design = small_design("realism", prompts=6, controls=2, practice=0, control_every=3)
+    store = make_store(design)
+    rater, other = enter(store), enter(store)
+    rate(store, rater)
+    assert store.rater(rater).controls_seen == 2
+    ratings = store.ratings()
+    trials = ratings[(ratings["role"] == "control") & (ratings["rater"] == rater)]
+    bad, single = trials.iloc[0], trials.iloc[1]
+    store.exclude("item", bad["item"], "its answer is wrong")
+    assert store.rater(rater).controls_seen == 1
+    assert control_accuracy(store.ratings())[0].seen == 1
+    rate(store, other)
+    shown = store.ratings()
+    assert bad["item"] not in set(shown[shown["rater"] == other]["item"])
+    store.exclude("rating", single["presentation"], "the phone rang")
+    assert store.rater(rater).controls_seen == control_accuracy(store.ratings())[0].seen == 0
+    store.include("item", bad["item"], "it was right")
+    store.include("rating", single["presentation"], "it was quiet")
+    assert store.rater(rater).controls_seen == control_accuracy(store.ratings())[0].seen == 2
+
+
+def test_exclusion_and_withdrawal_do_not_undo_each_other(make_store: MakeStore) -> None:
+    store = make_store(small_design("realism"))
+    rater = enter(store)
+    store.revoke(rater)
+    store.exclude("rater", rater, "shared the link")
+    assert store.rater(rater).status == "excluded"
+    store.include("rater", rater, "a mistake")
+    assert store.rater(rater).status == "revoked"
+    store.exclude("rater", rater, "no mistake")
+    link = store.reissue(rater).token
+    assert store.rater(rater).status == "excluded"
+    assert store.rater_id_of(store.exchange(link)) == rater
+    assert store.serve(rater) == "screened_out"
+
+
+def test_a_rater_excluded_before_entering_stays_excluded(make_store: MakeStore) -> None:
+    store = make_store(small_design("realism"))
+    link = store.invite(1)[0]
+    assert link.rater_id is not None
+    store.exclude("rater", link.rater_id, "invited twice")
+    store.exchange(link.token)
+    assert store.rater(link.rater_id).status == "excluded"
+    assert store.serve(link.rater_id) == "screened_out"
 
 
 @pytest.mark.parametrize("table", ["rating", "event"])
