@@ -68,8 +68,7 @@ class LatentModel:
     @property
     def mean(self) -> float:
         """Mean value of an answer, 0..1."""
-        first, middle, _ = self.shares
-        return first + middle / 2
+        return mean_of(self.mu, self.cut, self.spread)
 
     @property
     def components(self) -> Components:
@@ -102,6 +101,26 @@ class LatentModel:
         return np.where(impression > self.cut, 1.0, np.where(impression < -self.cut, 0.0, 0.5))
 
 
+def mean_of(mu: float, cut: float, spread: float) -> float:
+    """Mean value of an answer, 0..1, where the impression has mean `mu` and standard deviation `spread`."""
+    return float(1 + ndtr((mu - cut) / spread) - ndtr((-mu - cut) / spread)) / 2
+
+
+def lead_for(mean: float, cut: float, spread: float) -> float:
+    """The `mu` whose `mean_of` is `mean`. Raises ValueError for a mean that is not between 0 and 1."""
+    if not 0 < mean < 1:
+        raise ValueError(f"a mean value lies between 0 and 1, not at {mean:g}")
+    reach = 12 * spread + cut
+    return float(brentq(lambda mu: mean_of(mu, cut, spread) - mean, -reach, reach, xtol=1e-10))
+
+
+def place_of(impression: float, cut: float) -> int:
+    """0 for the first answer, 1 for the middle one, 2 for the last; without a middle one where `cut` is 0."""
+    if impression > cut:
+        return 0
+    return 2 if impression <= -cut else 1
+
+
 def latent_model(mean: float, ties: float, *, prompt_sd: float = 0.8, rater_sd: float = 0.4) -> LatentModel:
     """The model whose answers have this mean value (0..1, not at the ends) and which, were neither arm ahead,
     would have this share of middle answers (0..1).
@@ -111,10 +130,8 @@ def latent_model(mean: float, ties: float, *, prompt_sd: float = 0.8, rater_sd: 
     if not 0 < mean < 1 or not 0 <= ties < 1 or prompt_sd < 0 or rater_sd < 0:
         raise ValueError("need a mean between 0 and 1, ties from 0 up to 1, and spreads of 0 or more")
     even = LatentModel(0.0, prompt_sd, rater_sd, 0.0)
-    even = replace(even, cut=float(ndtri(0.5 + ties / 2)) * even.spread)
-    reach = 12 * even.spread
-    mu = brentq(lambda place: replace(even, mu=place).mean - mean, -reach, reach, xtol=1e-10)
-    return replace(even, mu=float(mu))
+    cut = float(ndtri(0.5 + ties / 2)) * even.spread
+    return replace(even, cut=cut, mu=lead_for(mean, cut, even.spread))
 
 
 def dealt(rng: np.random.Generator, prompts: int, raters: int, per_prompt: int) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ _LOG = logging.getLogger(__name__)
 _STATUS: Final = {
     "not_yours": 403,
     "not_shown": 409,
-    "too_fast": 429,
+    "too_fast": 409,
     "expired": 409,
     "bad_answer": 422,
     "closed": 409,

@@ -18,6 +18,7 @@ from human_eval_app.analysis.metric_agreement import MetricAgreement, Paired
 from human_eval_app.analysis.rater_habits import RaterHabits
 from human_eval_app.analysis.study_analysis import Analysis
 from human_eval_app.figure_style import COLUMN, PAGE, drawn
+from human_eval_app.study_tables import file_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +42,7 @@ def figures(analysis: Analysis) -> dict[str, Figure]:
     """Every figure that the analysis has something for, by file name without its ending."""
     made = {}
     for (question, a, b), rows in _by_part(analysis.rows, SHARES["pair"] + SHARES["score"]).items():
-        made[_name("shares", question, a, b)] = shares_figure(rows, question, a, b)
+        made[file_name("shares", question, a, b)] = shares_figure(rows, question, a, b)
     primary = [row for row in analysis.rows if row.quantity == analysis.primary]
     if primary:
         made["forest"] = forest_figure(primary, analysis.primary)
@@ -51,7 +52,7 @@ def figures(analysis: Analysis) -> dict[str, Figure]:
         made["controls"] = controls_figure(analysis.raters, analysis.gate)
     for ranking in analysis.rankings:
         if ranking.strengths:
-            made[_name("ranking", ranking.question)] = ranking_figure(analysis, ranking.question)
+            made[file_name("ranking", ranking.question)] = ranking_figure(analysis, ranking.question)
     if analysis.metrics:
         made["metrics"] = metrics_figure(analysis.paired, analysis.metrics)
     return made
@@ -282,11 +283,3 @@ def _patch(shade: str, hatch: str, label: str) -> Patch:
     from matplotlib.patches import Patch
 
     return Patch(facecolor=shade, edgecolor="black", hatch=hatch, linewidth=0.7, label=label)
-
-
-def _name(kind: str, *parts: str) -> str:
-    return "-".join([kind, *(_safe(part) for part in parts if part)])
-
-
-def _safe(text: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "._" else "_" for letter in text)

@@ -9,26 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from harness.report.latex import escape_latex
 from human_eval_app.analysis.estimates import PAIR_QUANTITIES, Row
 from human_eval_app.analysis.significance import Decision
 from human_eval_app.analysis.study_analysis import Analysis
 
-LETTERS = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "%": r"\%",
-    "_": r"\_",
-    "^": r"\textasciicircum{}",
-    "~": r"\textasciitilde{}",
-    "±": r"$\pm$",
-    "−": r"$-$",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-}
 QUANTITY_WORDS = {
     "preference": "Preference, %",
     "net": "Net preference",
@@ -55,9 +40,10 @@ class Table:
         return "\n".join([*lines, *(_bar(line) for line in self.lines)]) + "\n"
 
     def latex(self) -> str:
-        """A table environment; needs the package booktabs."""
+        """A table environment; needs the packages booktabs and fontenc with T1."""
         lines = [
             "% \\usepackage{booktabs}",
+            "% \\usepackage[T1]{fontenc}",
             r"\begin{table}",
             r"  \centering",
             rf"  \caption{{{escape_latex(self.caption)}}}",
@@ -179,11 +165,6 @@ def p_text(p: float) -> str:
     if math.isnan(p):
         return "n/a"
     return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
-
-
-def escape_latex(text: str) -> str:
-    """Text that LaTeX prints letter by letter."""
-    return "".join(LETTERS.get(letter, letter) for letter in " ".join(text.split()))
 
 
 def file_name(*parts: str) -> str:

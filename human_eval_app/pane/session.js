@@ -93,7 +93,7 @@ export class Session {
       return;
     }
     this.item = reply;
-    this.given = { ...reply.answers };
+    this.given = {}; // after an undo too: every question is answered anew, the old answers are only shown
     const drawn = ++this.shownFor;
     this.busy = true;
     if (!(await this.#load(reply, drawn))) return;
@@ -121,7 +121,7 @@ export class Session {
   choose(question, key) {
     if (this.busy || this.view.tooSmall || !this.item) return;
     this.given[question] = key;
-    this.view.choose(this.given);
+    this.view.choose({ ...this.item.answers, ...this.given }, this.given);
     if (this.item.questions.every(({ name }) => name in this.given)) this.submit();
   }
 

@@ -82,7 +82,7 @@ export class View {
     this.stage.append(this.waiting);
     this.answers.replaceChildren(...this.#caption(item), ...item.questions.map((question) => this.#question(question, item)));
     this.answers.classList.toggle("several", item.questions.length > 1);
-    this.choose(item.answers);
+    this.choose(item.answers, {});
     this.lock("loading");
     this.fit();
     return [...this.stage.querySelectorAll("img")];
@@ -109,11 +109,12 @@ export class View {
     for (const button of this.answers.querySelectorAll("button")) button.setAttribute("aria-disabled", String(Boolean(why)));
   }
 
-  choose(answers) {
+  // `answers` are marked; `given` are those of this visit, and the first question without one is next.
+  choose(answers, given) {
     for (const button of this.answers.querySelectorAll("button.choice")) {
       button.setAttribute("aria-checked", String(answers[button.dataset.question] === button.value));
     }
-    const open = this.item.questions.find((question) => !(question.name in answers));
+    const open = this.item.questions.find((question) => !(question.name in given));
     for (const group of this.answers.querySelectorAll(".question")) {
       group.classList.toggle("next", this.item.questions.length > 1 && group.dataset.question === open?.name);
     }

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 
 from drawbench.errors import InputError
 from human_eval_app.design import StudyDesign
+from human_eval_app.latent_model import lead_for
 from human_eval_app.simulated.draws import normal, uniform
-from human_eval_app.simulated.latent import shift_for
 
 NO_EFFECT = 50.0
 
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """A population of raters; standard deviations are in units of the judgement's own noise (see `latent`).
+    """A population of raters; standard deviations are in units of the judgement's own noise (see
+    `latent_model`).
 
     `effects` maps a model, or "model:question", to a percentage: in pairs its preference over a model with
     50, in alignment its mean score, both of an attentive rater and over all prompts, raters and sides.
@@ -58,7 +59,7 @@ class Crowd:
     def strength(self, model: str, question: str) -> float:
         """The shift of a model's judgement that gives it its effect on a question."""
         percent = self.effects.get(f"{model}:{question}", self.effects.get(model, NO_EFFECT))
-        return shift_for(percent, self.threshold, self.spread)
+        return lead_for(percent / 100, self.threshold, self.spread)
 
     def is_careless(self, rater: int) -> bool:
         """Whether rater number `rater` is one of the careless."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from human_eval_app.design import Item, StudyDesign
+from human_eval_app.latent_model import place_of
 from human_eval_app.questions import Question, shown
 from human_eval_app.simulated.crowd import Crowd
 from human_eval_app.simulated.draws import normal, pick, uniform
-from human_eval_app.simulated.latent import place
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Judge:
             return pick([key for key in keys if key != right], seed, "wrong", *names)
         has_middle = len(keys) == 3
         u = self._judgement(item, question, swapped)
-        choice = place(u, self.crowd.threshold if has_middle else 0.0)
+        choice = place_of(u, self.crowd.threshold if has_middle else 0.0)
         return keys[choice if has_middle else choice // 2]
 
     def _judgement(self, item: Item, question: Question, swapped: bool) -> float:

@@ -13,7 +13,7 @@ from simulated_ratings import simulated_frame, study_design
 
 from drawbench.errors import InputError
 from human_eval_app.study_report import write_analysis
-from human_eval_app.study_tables import escape_latex, number_text, p_text, paper_tables
+from human_eval_app.study_tables import number_text, p_text, paper_tables
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,6 @@ def test_paper_tables_of_alignment_have_both_scores(tmp_path: Path) -> None:
     assert replace(table, rule=0).latex().count(r"\midrule") == 1
 
 
-def test_numbers_and_letters() -> None:
+def test_numbers_and_p_values() -> None:
     assert [number_text(v) for v in (-0.01, -1.25, float("nan"))] == ["0.0", "−1.2", "n/a"]
     assert [p_text(p) for p in (0.0004, 0.0123, 0.4, float("nan"))] == ["<0.001", "0.012", "0.40", "n/a"]
-    assert escape_latex("a_b & 50% {x} \\ −") == r"a\_b \& 50\% \{x\} \textbackslash{} $-$"

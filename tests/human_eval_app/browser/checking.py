@@ -16,7 +16,6 @@ from human_eval_app.study import Study
 HARMLESS = (
     "status of 401",  # what a session that ended gets
     "status of 409",  # a refused answer, which the browser writes into its console
-    "status of 429",
     "ERR_INTERNET_DISCONNECTED",
     "ERR_CONNECTION_REFUSED",
     "ERR_CONNECTION_RESET",

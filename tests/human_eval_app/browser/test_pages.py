@@ -203,7 +203,13 @@ def test_undo_skip_flag_and_instructions_by_keyboard(served: Served) -> None:
     page.wait_until("rate")
     assert page.pictures == first, "undo shows the last item again, with the same sides"
     checked = page.page.locator('button.choice[aria-checked="true"]')
-    assert checked.count() == 2, "the earlier answers stand"
+    assert checked.count() == 2, "the earlier answers are marked"
+    keyboard.press("3")
+    assert page.pictures == first, "both questions are to be answered anew"
+    keyboard.press("3")
+    page.wait_for_next(before)
+    page.wait_until("rate")
+    assert page.pictures != first
     check_console(witness)
 
 

@@ -83,6 +83,31 @@ def test_rapid_presses_never_rate_what_was_not_looked_at(served: Served) -> None
     check_console(witness)
 
 
+def test_an_answer_too_fast_by_the_browsers_clock_is_asked_for_again(served: Served) -> None:
+    page, witness = served.rater()
+    page.to_rating()
+    before = page.count
+    # Some browsers round their clock to foil tracking; this one stands still.
+    page.page.evaluate("() => { const at = performance.now(); performance.now = () => at; }")
+    page.answer()
+    page.wait_for_next(before)
+    page.wait_until("rate")
+    pictures = page.pictures
+    page.answer()
+    page.page.locator("main.pane .note", has_text="very quick").wait_for()
+    page.wait_until("rate")
+    assert page.pictures == pictures
+    page.page.evaluate("() => { delete performance.now; }")
+    page.page.reload()
+    page.wait_until("rate")
+    before = page.count
+    page.answer()
+    page.wait_for_next(before)
+    page.wait_until("rate")
+    assert _answered(served, page) == 2
+    check_console(witness, HARMLESS)
+
+
 def test_double_and_triple_clicks_rate_once(served: Served) -> None:
     page, witness = served.rater()
     page.to_rating()
