@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from drawbench.errors import InputError
 from harness.exits import FINE
 from harness.run import JsonFlag
 
@@ -71,7 +72,13 @@ def _read(folder: Path) -> tuple[pd.DataFrame, StudyDesign, str]:
         from human_eval_app.design import StudyDesign
         from human_eval_app.importing import read_ratings
 
-        design = StudyDesign.from_json((folder / DESIGN_FILE).read_text(encoding="utf-8"))
+        try:
+            text = (folder / DESIGN_FILE).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"the export in {folder} is not whole: {DESIGN_FILE} cannot be read: {error}"
+            ) from None
+        design = StudyDesign.from_json(text)
         return read_ratings(folder), design, ""
     with opened(folder) as (known, store):
         return (

@@ -20,7 +20,7 @@ from human_eval_app.api import api_routes
 from human_eval_app.entering import entry_routes
 from human_eval_app.pane_files import pane_files, pane_routes
 from human_eval_app.pictures_route import picture_routes
-from human_eval_app.security import Guard, is_local, site_for
+from human_eval_app.security import Guard, Site, is_local, site_for
 from human_eval_app.serving import (
     BASE_URL_VARIABLE,
     RatingService,
@@ -86,14 +86,19 @@ def service_of_process(arguments: list[str]) -> RatingService:
     return open_service(study_named(arguments), site)
 
 
+def base_address(site: Site, address: str, port: int) -> str:
+    """Where the app bound to `address` and `port` is opened: the public address, or one on this machine."""
+    shown = f"[{address}]" if ":" in address else address
+    return site.base_url or f"http://{'localhost' if site.any_address else shown}:{port}"
+
+
 def announce(service: RatingService) -> None:
     """Says on stderr where the app is, and warns where raters would be served unencrypted."""
     from streamlit import config
 
     address = config.get_option("server.address") or "0.0.0.0"
     port = config.get_option("server.port")
-    shown = f"[{address}]" if ":" in address else address
-    base = service.site.base_url or f"http://{'localhost' if service.site.any_address else shown}:{port}"
+    base = base_address(service.site, address, port)
     print(f"study {service.study.design.name}: {base}", file=sys.stderr)
     print(f"administration: {base}/admin", file=sys.stderr)
     if not is_local(address) and not service.site.secure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -113,7 +114,9 @@ def create(
     title: Annotated[str | None, typer.Option(help="What raters see at the top.")] = None,
     instructions: Annotated[Path | None, typer.Option(help="A text file of your own.")] = None,
     consent: Annotated[Path | None, typer.Option(help="A text file of your own.")] = None,
-    completion_url: Annotated[str, typer.Option(help="Where raters return to, such as Prolific's.")] = "",
+    completion_url: Annotated[
+        str, typer.Option(help="Where raters return to, such as Prolific's; {code} becomes their code.")
+    ] = "",
     completion_code: Annotated[str, typer.Option(help="One code for all; default: one for each.")] = "",
     database: Annotated[
         str | None, typer.Option(metavar="URL", help="postgresql+psycopg://... instead of SQLite.")
@@ -182,8 +185,12 @@ def create(
     if database is not None:
         check_empty(database)
     written = create_study(plan, out, secret=secret, database_url=database, progress=make_progress())
-    with opened(out):
-        pass  # the database is made and told the design now, so that what is wrong with it is known now
+    try:
+        with opened(out):
+            pass  # the database is made and told the design now, so that what is wrong with it is known now
+    except BaseException:
+        shutil.rmtree(out, ignore_errors=True)  # its administrator's token would never be shown
+        raise
     if as_json:
         print(json.dumps(_written_json(plan, written), indent=2))
     else:

@@ -50,6 +50,8 @@ class Database:
 
     def __init__(self, url: URL) -> None:
         self.url = url
+        self.flushes = True
+        """Whether durable writes wait for the disk; False only for ratings that can be made again."""
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url)
         self._queue = WriterQueue(Path(str(url.database))) if self.is_sqlite else None
@@ -75,7 +77,7 @@ class Database:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with self._translated():
-                    return self._write_once(work, durable)
+                    return self._write_once(work, durable and self.flushes)
             except _Again:
                 if attempt == ATTEMPTS:
                     raise StoreUnavailable(

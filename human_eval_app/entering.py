@@ -76,8 +76,9 @@ def entry_routes(service: RatingService) -> list[Route]:
             except TokenRefused as refused:
                 if refused.reason == "unknown":
                     service.guesses.wrong(address)
-                said = _SAID.get(refused.reason, "This link cannot be used.")
-                return refusal(_STATUS.get(refused.reason, 403), refused.reason, said)
+                # The same browser may have asked twice at once, and this is the one that came second.
+                if await in_thread(service.store.rater_id_of, credential) is None:
+                    return refusal(_STATUS[refused.reason], refused.reason, _SAID[refused.reason])
         response = RedirectResponse("/", 303, NO_STORE)
         _set_cookie(service, response, service.rater_cookie, credential, SESSION_SECONDS)
         response.delete_cookie(service.entry_cookie, path="/", httponly=True, samesite="lax")

@@ -24,7 +24,7 @@ from drawbench.errors import InputError
 from harness.atomic import write_atomic, writing_to
 from human_eval_app import data_dictionary, events
 from human_eval_app.design import StudyDesign
-from human_eval_app.instants import iso
+from human_eval_app.instants import iso, milliseconds
 from human_eval_app.raters import raters
 from human_eval_app.ratings_table import ratings_rows
 from human_eval_app.schema import picture_view, presentation, rater, study
@@ -48,7 +48,7 @@ def export_study(
     if unknown or not formats:
         raise InputError(f"{', '.join(unknown) or 'nothing'} is no export format; give {', '.join(FORMATS)}")
     design = store.design
-    _check_folder(out, design)
+    former = _former_files(out, design)
     with store.database.reading() as connection:
         tables = study_tables(connection, design, private=private)
         status = connection.execute(select(study.c.status)).scalar_one()
@@ -75,6 +75,8 @@ def export_study(
             write_atomic(out / name, data)
         # Last: an export whose manifest names its files is whole.
         write_atomic(out / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
+        for name in former - set(files):  # or an older table would be read beside the new ones
+            (out / name).unlink(missing_ok=True)
     return [out / name for name in (*sorted(files), MANIFEST)]
 
 
@@ -92,16 +94,19 @@ def study_tables(
     }
 
 
-def _check_folder(out: Path, design: StudyDesign) -> None:
-    manifest = out / MANIFEST
-    if not manifest.is_file():
-        return
+def _former_files(out: Path, design: StudyDesign) -> set[str]:
+    """The files of an earlier export of this study in `out`."""
+    path = out / MANIFEST
+    if not path.is_file():
+        return set()
     try:
-        digest = json.loads(manifest.read_text(encoding="utf-8"))["design_digest"]
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        digest, names = manifest["design_digest"], {Path(name).name for name in manifest["sha256"]}
     except (OSError, ValueError, KeyError, TypeError):
-        digest = None
+        digest, names = None, set()
     if digest != design.digest:
         raise InputError(f"{out} holds the export of another study; give another folder")
+    return names
 
 
 def _maybe_iso(value: int | None) -> str | None:
@@ -181,7 +186,7 @@ def _events(connection: Connection, *, private: bool) -> list[dict[str, Any]]:
     return [
         {
             "event": number,
-            "at": event.at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{event.at.microsecond // 1000:03d}Z",
+            "at": iso(milliseconds(event.at)),
             "kind": event.kind,
             "by": event.by,
             "target": event.target,

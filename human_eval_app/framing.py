@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -16,7 +16,6 @@ from drawbench.errors import InputError
 from harness.decode import RgbImage
 
 Resampling = Literal["lanczos", "bicubic", "bilinear", "box", "nearest"]
-RESAMPLINGS: tuple[Resampling, ...] = get_args(Resampling)
 _FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
     "bicubic": Image.Resampling.BICUBIC,

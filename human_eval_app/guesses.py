@@ -1,6 +1,6 @@
 """Slows down whoever guesses tokens: after some wrong ones an address has to wait.
 
-Tokens have 128 random bits or more, so guessing is hopeless anyway; this keeps it from costing work as well.
+Tokens have 256 random bits, so guessing is hopeless anyway; this keeps it from costing work as well.
 """
 
 from __future__ import annotations

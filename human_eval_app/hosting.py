@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import sys
+from collections.abc import Callable
 from typing import Final
 
 from drawbench.errors import InputError
@@ -18,9 +19,17 @@ _WEBSOCKET_PING: Final = 30
 
 
 def host_study(
-    folder: str, *, address: str, port: int, base_url: str = "", database: str | None = None
+    folder: str,
+    *,
+    address: str,
+    port: int,
+    base_url: str = "",
+    database: str | None = None,
+    on_listening: Callable[[str], None] = lambda base: None,
 ) -> None:
     """Serves a study on `address`:`port` (0: any free one). Returns when the process is told to stop.
+
+    `on_listening` is told the app's address once the port is taken.
 
     Raises InputError for what is no study, no database, no free port.
     """
@@ -28,7 +37,9 @@ def host_study(
     listener = _listen(address, port)
     try:
         service = open_service(folder, site, database)
-        _configure(service, address, listener.getsockname()[1])
+        port = listener.getsockname()[1]
+        _configure(service, address, port)
+        on_listening(assembly.base_address(site, address, port))
         _run(service, listener)
     finally:
         listener.close()

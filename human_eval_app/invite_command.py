@@ -27,7 +27,6 @@ BaseUrl = Annotated[
 ]
 LOCAL = "http://127.0.0.1:8501"
 EVERY_CELL = "every"
-PROLIFIC = "PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID={{%STUDY_ID%}}&SESSION_ID={{%SESSION_ID%}}"
 _DURATION = re.compile(r"(\d+)([dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
@@ -146,13 +145,12 @@ def _expiry(text: str | None, now: datetime) -> datetime | None:
 
 
 def _row(link: Invite, base: str) -> dict[str, Any]:
-    address = f"{base}/enter/{link.token}"
     return {
         "rater": link.rater_id,
         "cell": link.cell or "",
         "places": link.places,
         "expires": "" if link.expires_at is None else link.expires_at.isoformat(timespec="seconds"),
-        "link": address if link.rater_id is not None else f"{address}?{PROLIFIC}",
+        "link": link.address(base),
     }
 
 

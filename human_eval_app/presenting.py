@@ -237,8 +237,9 @@ class _Server:
         return None if chosen is None else self._insert(chosen.item_id, role, chosen)
 
     def _controls_left(self, given: set[str]) -> list[Item]:
-        out = set(self.connection.execute(select(item.c.id).where(item.c.excluded)).scalars())
-        return [known for known in self.design.items_of("control") if known.id not in given | out]
+        out = select(item.c.id).where(item.c.role == "control", item.c.excluded)
+        gone = given | set(self.connection.execute(out).scalars())
+        return [known for known in self.design.items_of("control") if known.id not in gone]
 
     def _open_items(self, given: set[str]) -> list[Candidate]:
         c = item.c

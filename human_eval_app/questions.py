@@ -122,15 +122,6 @@ def questions_of(kind: Kind, strict: bool = False) -> tuple[Question, ...]:
     return by_kind[kind]
 
 
-def question_named(name: str, strict: bool = False) -> Question:
-    """The question called `name` (in a strict study, without "indifferent"). Raises InputError for none."""
-    known = (REALISM_STRICT if strict else REALISM, ALIGNMENT, QUALITY, TEXT)
-    for question in known:
-        if question.name == name:
-            return question
-    raise InputError(f"{name!r} is no question; there are {', '.join(q.name for q in known)}")
-
-
 def canonical(choice_shown: str, swapped: bool) -> str:
     """The canonical key of an answer as shown. Not swapped, arm a stands left.
 

@@ -15,7 +15,7 @@ def rate(
         str | None,
         typer.Argument(
             metavar="STUDY",
-            help="A study folder; with --demo, a kind: realism, alignment or side_by_side.",
+            help="A study folder; with --demo, a kind: realism, alignment or side-by-side.",
             show_default=False,
         ),
     ] = None,
@@ -44,6 +44,8 @@ def rate(
 ) -> int:
     """Serves a study's rating pages and its administration until it is stopped."""
     if demo:
+        if database is not None:
+            raise InputError("--database is for a study; the demo keeps its answers only until it is stopped")
         return _demo(study, host, port, base_url or "")
     if study is None:
         raise InputError("which study? Give its folder, or --demo to try the app without one")
@@ -64,7 +66,7 @@ def _demo(kind: str | None, host: str, port: int, base_url: str) -> int:
     from human_eval_app.store import open_store
     from human_eval_app.study import Study
 
-    kind = kind or "side_by_side"
+    kind = (kind or "side_by_side").replace("-", "_")
     if kind not in KINDS:
         raise InputError(f"--demo {kind!r} is no kind of study; give one of {', '.join(KINDS)}")
     with tempfile.TemporaryDirectory(prefix="drawbench-demo-") as folder:
@@ -73,14 +75,16 @@ def _demo(kind: str | None, host: str, port: int, base_url: str) -> int:
         study = Study.open(place)
         store = open_store(study.database_url, create=True)
         store.register(study.design)
-        tokens = [invite.token for invite in store.invite(3)]
+        links = store.invite(3)
         store.close_connections()
-        base = base_url.rstrip("/") or f"http://{'localhost' if host in {'0.0.0.0', '::'} else host}:{port}"
-        print("Three raters' links, each for one browser:")
-        for token in tokens:
-            print(f"  {base}/enter/{token}")
-        print(f"Administration: {base}/admin/login with the token\n  {admin_token}")
-        print("The demo study is deleted when you stop it (Ctrl-C).")
-        sys.stdout.flush()
-        host_study(str(place), address=host, port=port, base_url=base_url)
+
+        def tell(base: str) -> None:
+            print("Three raters' links, each for one browser:")
+            for link in links:
+                print(f"  {link.address(base)}")
+            print(f"Administration: {base}/admin/login with the token\n  {admin_token}")
+            print("The demo study is deleted when you stop it (Ctrl-C).")
+            sys.stdout.flush()
+
+        host_study(str(place), address=host, port=port, base_url=base_url, on_listening=tell)
     return FINE

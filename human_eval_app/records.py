@@ -28,6 +28,10 @@ RefusedReason = Literal[
 ]
 
 
+PROLIFIC = "PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID={{%STUDY_ID%}}&SESSION_ID={{%SESSION_ID%}}"
+"""What Prolific fills in when it sends a participant to an address."""
+
+
 class StoreUnavailable(InputError):
     """The database cannot be read or written now: nothing of the request was recorded, so nothing may be
     acknowledged. The message says why and what to do.
@@ -60,6 +64,11 @@ class Invite:
     cell: str | None
     expires_at: datetime | None
     places: int = 1
+
+    def address(self, base: str) -> str:
+        """The link at a server's address `base`; an open one asks the recruiting site for the rater's id."""
+        link = f"{base}/enter/{self.token}"
+        return link if self.rater_id is not None else f"{link}?{PROLIFIC}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,6 @@ METADATA: Final = MetaData(
     }
 )
 
-APPEND_ONLY: Final = ("rating", "event")
-
 LEASED: Final = "leased"
 SERVED: Final = "served"
 RATED: Final = "rated"

@@ -93,7 +93,6 @@ def _in_store(
 
     from human_eval_app.simulated.store_crowd import (
         SimulatedClock,
-        do_not_wait_for_the_disk,
         rate_in_store,
         seconds_needed,
     )
@@ -103,7 +102,7 @@ def _in_store(
     store = open_store(study.database_url, create=True, clock=clock)
     try:
         first = _first_rater(store, study)
-        do_not_wait_for_the_disk(store)
+        store.database.flushes = False  # what is simulated can be made again
         pages = _pages(study)
         # The last answer should not lie in the future.
         numbers = range(first, first + raters)
@@ -163,12 +162,11 @@ def _first_rater(store: RatingStore, study: Study) -> int:
 
 def _pages(study: Study) -> int:
     """About how many pages one rater sees: an upper bound."""
+    from human_eval_app.raters import load_for
+
     design = study.design
-    rating = max(len(design.items_of("rating", cell)) for cell in design.cells)
-    if design.items_per_rater:
-        rating = min(rating, design.items_per_rater)
-    controls = rating // design.control_every if design.control_every else 0
-    return rating + controls + len(design.items_of("practice"))
+    most = max(load_for(design, cell).total for cell in design.cells)
+    return most + len(design.items_of("practice"))
 
 
 def _totals(store: RatingStore) -> dict[str, int]:

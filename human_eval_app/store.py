@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 ADMIN = "admin"
+"""How administrators are named in the log where they did not say who they are: they share one token."""
 
 
 def open_store(url_or_path: str | Path, *, create: bool = False, clock: Clock = utc_now) -> RatingStore:

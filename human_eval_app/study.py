@@ -3,8 +3,8 @@
 ```
 STUDY/design.json          the design, frozen
 STUDY/pictures/<id>.png    registered pictures, served byte for byte
-STUDY/secret.key           32 random bytes, mode 0600: signs picture addresses, keys token hashes
-STUDY/admin.hash           keyed hash of the admin token, mode 0600
+STUDY/secret.key           32 random bytes, mode 0600: makes ids, signs picture addresses and cookies
+STUDY/admin.hash           the admin token's HMAC under the secret, mode 0600
 STUDY/study.db             ratings, unless STUDY/database.url (mode 0600) names another database
 ```
 """
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,11 +128,6 @@ class Study:
 def admin_hash(secret: bytes, token: str) -> str:
     """What is kept of an admin token: its HMAC-SHA256 under the study's secret, 64 hex digits."""
     return hmac.new(secret, b"admin:" + token.encode(), hashlib.sha256).hexdigest()
-
-
-def new_admin_token() -> str:
-    """A fresh admin token of 256 random bits."""
-    return secrets.token_urlsafe(32)
 
 
 def _read_private(path: Path) -> bytes:

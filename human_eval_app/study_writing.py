@@ -21,8 +21,8 @@ from human_eval_app.study import (
     SECRET_FILE,
     Study,
     admin_hash,
-    new_admin_token,
 )
+from human_eval_app.tokens import new_token
 
 _PRIVATE = 0o600
 
@@ -59,7 +59,7 @@ class Place:
 
     def finish(self, design: StudyDesign) -> None:
         """Writes the other files, flushes all of it and gives the folder its name."""
-        token = new_admin_token()
+        token = new_token()
         write_private(self._part / SECRET_FILE, self.secret)
         write_private(self._part / ADMIN_FILE, admin_hash(self.secret, token).encode())
         if self._database_url is not None:

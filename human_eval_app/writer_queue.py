@@ -61,6 +61,8 @@ def _lock(handle: int, seconds: float) -> None:
         return
     except BlockingIOError:
         pass
+    except OSError:
+        return  # a file system without such locks: SQLite waits by itself
     # The kernel's wait has no end of its own, so a thread waits; if it comes too late, it gives up the turn.
     settled = threading.Lock()
     arrived = threading.Event()

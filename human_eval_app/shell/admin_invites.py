@@ -30,13 +30,12 @@ def show(service: RatingService) -> None:
         label = st.text_input("Label (for you alone)", key="invite_label", max_chars=100)
         if st.form_submit_button("Make links", type="primary"):
             single = st.session_state["invite_kind"] == "single"
-            invites = service.store.invite(
+            st.session_state["invited"] = service.store.invite(
                 int(count) if single else 1,
                 cell=None if cell == "balanced" else cell,
                 expires_at=service.clock() + timedelta(days=int(days)),
                 label=label.strip() or None,
                 open_places=None if single else int(count),
             )
-            st.session_state["invited"] = [invite.token for invite in invites]
     if made := st.session_state.get("invited"):
         show_links(service, made)

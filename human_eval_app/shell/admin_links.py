@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from human_eval_app.records import Invite
 from human_eval_app.serving import RatingService
 
 
@@ -17,8 +18,11 @@ def base_url(service: RatingService) -> str:
     return f"http://{host}"
 
 
-def show_links(service: RatingService, tokens: Sequence[str]) -> None:
+def show_links(service: RatingService, invites: Sequence[Invite]) -> None:
     """Shows links to copy."""
     base = base_url(service)
-    st.code("\n".join(f"{base}/enter/{token}" for token in tokens), language=None)
-    st.caption("Copy them now: they cannot be shown again. Each works once, in the browser that opens it.")
+    st.code("\n".join(invite.address(base) for invite in invites), language=None)
+    if (places := invites[0].places) == 1:
+        st.caption("Copy them now: they are shown only once. Each works once, in the browser that opens it.")
+    else:
+        st.caption(f"Copy it now: it is shown only once. It lets {places} raters in, each in one browser.")

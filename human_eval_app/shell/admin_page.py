@@ -62,7 +62,7 @@ def _header(service: RatingService) -> None:
     with right, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         st.button("Refresh", key="refresh")
         if progress.status == "open":
-            st.button("Close the study", key="close", on_click=service.store.close, args=(visitor.ADMIN,))
+            st.button("Close the study", key="close", on_click=service.store.close)
         else:
-            st.button("Reopen", key="reopen", on_click=service.store.reopen, args=(visitor.ADMIN,))
+            st.button("Reopen", key="reopen", on_click=service.store.reopen)
         st.html('<a class="quiet" href="/admin/logout" target="_self">Log out</a>')

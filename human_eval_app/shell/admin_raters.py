@@ -9,7 +9,6 @@ import streamlit as st
 
 from human_eval_app.records import Rater, Target
 from human_eval_app.serving import RatingService
-from human_eval_app.shell import visitor
 from human_eval_app.shell.admin_links import show_links
 from human_eval_app.shell.admin_tables import percent, table, time
 
@@ -84,7 +83,7 @@ def _exclusion(service: RatingService, rater: Rater) -> None:
                 st.warning("Give a reason.")
             else:
                 change = service.store.include if excluded else service.store.exclude
-                change("rater", str(rater.id), reason.strip(), visitor.ADMIN)
+                change("rater", str(rater.id), reason.strip())
                 st.rerun()
 
 
@@ -93,12 +92,12 @@ def _links(service: RatingService, rater: Rater) -> None:
     st.caption("A new link goes on where the rater is; links given before stop working.")
     with st.container(horizontal=True):
         if st.button("New link", key=f"reissue_{rater.id}"):
-            st.session_state["reissued"] = (rater.id, service.store.reissue(rater.id, visitor.ADMIN).token)
+            st.session_state["reissued"] = (rater.id, service.store.reissue(rater.id))
         st.button(
             "Withdraw access",
             key=f"revoke_{rater.id}",
             on_click=service.store.revoke,
-            args=(rater.id, visitor.ADMIN),
+            args=(rater.id,),
         )
     made = st.session_state.get("reissued")
     if made and made[0] == rater.id:
@@ -116,7 +115,7 @@ def _left_out_by_id(service: RatingService) -> None:
                 st.warning("Give an id and a reason.")
             else:
                 change = service.store.include if back else service.store.exclude
-                change(_OTHER_TARGETS[kind], target_id.strip(), reason.strip(), visitor.ADMIN)
+                change(_OTHER_TARGETS[kind], target_id.strip(), reason.strip())
                 st.rerun()
 
 

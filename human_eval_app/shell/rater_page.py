@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import html
+from urllib.parse import quote
 
 import streamlit as st
 
@@ -99,7 +100,8 @@ def _finished(service: RatingService, rater: Rater) -> None:
         _section("Your completion code")
         st.html(f'<p class="code">{html.escape(rater.completion_code)}</p>')
     if design.completion_url:
-        address = design.completion_url.replace("{code}", rater.completion_code or "")
+        code = quote(rater.completion_code or "", safe="")
+        address = design.completion_url.replace("{code}", code)
         st.link_button("Back to the recruiting site", address, type="primary")
     else:
         _prose("You can close this page.")

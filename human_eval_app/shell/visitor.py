@@ -8,9 +8,6 @@ from human_eval_app.admin_session import is_admin_cookie
 from human_eval_app.records import Rater
 from human_eval_app.serving import current
 
-ADMIN = "admin"
-"""How administrators are named in the log: they share one token."""
-
 
 def cookies() -> dict[str, str]:
     """The cookies the browser sent when it connected."""

@@ -34,22 +34,6 @@ class SimulatedClock:
         return self.now
 
 
-def do_not_wait_for_the_disk(store: RatingStore) -> None:
-    """Lets a SQLite store commit without flushing: what is simulated can be made again.
-
-    A power cut may then damage the database; a crash of the program does not.
-    """
-    from sqlalchemy import event
-
-    if store.database.is_sqlite:
-        store.close_connections()  # open ones have been told otherwise
-        event.listen(
-            store.database.engine,
-            "connect",
-            lambda connection, _record: connection.execute("PRAGMA synchronous=OFF"),
-        )
-
-
 def seconds_needed(crowd: Crowd, pages: int, raters: Sequence[int]) -> float:
     """A bound on how long the study takes in simulated seconds where no rater waits for another."""
     each = (sum(crowd.seconds_at(rater, page) for page in range(pages)) for rater in raters)

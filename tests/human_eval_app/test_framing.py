@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drawbench.errors import InputError
-from human_eval_app.framing import RESAMPLINGS, Frame, choose_frame
+from human_eval_app.framing import Frame, Resampling, choose_frame
 
 
 def test_the_smaller_side_decides() -> None:
@@ -63,7 +65,7 @@ def test_a_picture_of_the_frames_size_is_not_touched() -> None:
     st.integers(1, 200),
     st.integers(1, 100),
     st.integers(1, 100),
-    st.sampled_from(RESAMPLINGS),
+    st.sampled_from(get_args(Resampling)),
 )
 def test_every_picture_becomes_the_frame(w: int, h: int, width: int, height: int, resampling: str) -> None:
     grey = np.full((h, w, 3), 77, np.uint8)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drawbench.errors import InputError
-from human_eval_app.questions import KINDS, canonical, question_named, questions_of, shown
+from human_eval_app.questions import KINDS, canonical, questions_of, shown
 
 
 def test_wording_is_the_papers() -> None:
@@ -58,9 +58,6 @@ def test_strict_is_refused_where_it_means_nothing(kind: str) -> None:
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(InputError, match="no kind of study"):
         questions_of("beauty")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="no question"):
-        question_named("beauty")
-    assert question_named("realism", strict=True).keys == ("a", "b")
 
 
 @given(st.sampled_from(["left", "indifferent", "right", "yes", "somewhat", "no"]), st.booleans())

@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[2]
         ([], "which study"),
         (["nowhere"], "is no study"),
         (["--demo", "beauty"], "realism, alignment, side_by_side"),
+        (["--demo", "--database", "postgresql://x/y"], "the demo keeps"),
         (["STUDY", "--host", "no.such.host.invalid"], "is no address of this machine"),
         (["STUDY", "--base-url", "ratings.example.org"], "base-url"),
         (["STUDY", "--port", "99999"], "port"),

@@ -48,6 +48,18 @@ def test_create_prints_the_admin_token_once_and_makes_the_database(
     store.close_connections()
 
 
+def test_a_study_whose_database_cannot_be_made_is_not_left_behind(
+    runs: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("human_eval_app.database.network_file_system", lambda folder: "nfs4")
+    before = sorted(tmp_path.iterdir())
+    assert main(["study", "create", "side-by-side", *runs, "--out", str(tmp_path / "study")]) == 2
+    told = capsys.readouterr()
+    assert "network file system" in told.err
+    assert told.out == ""
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_dry_run_writes_nothing(
     runs: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

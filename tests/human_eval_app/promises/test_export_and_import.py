@@ -55,6 +55,16 @@ def busy_store(make_store: MakeStore, clock: SetClock, kind: Kind = "side_by_sid
     return store
 
 
+def test_a_narrower_export_leaves_no_older_table_beside_it(make_store: MakeStore, tmp_path: Path) -> None:
+    store = make_store(small_design("realism"))
+    rater = enter(store)
+    export_study(store, tmp_path / "out")
+    rate(store, rater)
+    written = export_study(store, tmp_path / "out", formats=["csv"])
+    assert sorted((tmp_path / "out").iterdir()) == sorted(written)
+    pd.testing.assert_frame_equal(read_ratings(tmp_path / "out"), store.ratings())
+
+
 def statistics(frame: pd.DataFrame) -> dict[str, object]:
     """Counts, means and spreads by question and model."""
     kept = frame[(frame.role == "rating") & ~frame.excluded]

@@ -9,12 +9,7 @@ from small_studies import small_design
 
 from human_eval_app.simulated.crowd import Crowd
 from human_eval_app.simulated.habits import STEADY, Habits
-from human_eval_app.simulated.store_crowd import (
-    SimulatedClock,
-    do_not_wait_for_the_disk,
-    rate_in_store,
-    seconds_needed,
-)
+from human_eval_app.simulated.store_crowd import SimulatedClock, rate_in_store, seconds_needed
 from human_eval_app.store import RatingStore, open_store
 
 BEGIN = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -24,7 +19,7 @@ def _simulated(path: Path, crowd: Crowd, habits: Habits, raters: int, **design: 
     clock = SimulatedClock(BEGIN)
     store = open_store(path, create=True, clock=clock)
     store.register(small_design("side_by_side", **{"size": 1, "min_dwell_ms": 600, **design}))
-    do_not_wait_for_the_disk(store)
+    store.database.flushes = False
     tokens = [invite.token for invite in store.invite(raters)]
     rate_in_store(store, clock, tokens, crowd, habits)
     return store
