@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rating_steps import answer, enter, open_page
 from small_studies import small_design
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, text
 
 from drawbench.errors import InputError
 from human_eval_app.database import database_url as url_of
@@ -178,6 +178,20 @@ def test_network_file_systems_are_refused(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(InputError, match="network file system"):
         open_store(tmp_path / "study.db", create=True)
     assert not (tmp_path / "study.db").exists()
+
+
+@pytest.mark.parametrize(("flushes", "level"), [(True, {2, 1}), (False, {1})])
+def test_only_what_can_be_made_again_is_not_flushed(tmp_path: Path, flushes: bool, level: set[int]) -> None:
+    store = open_store(tmp_path / "a.db", create=True)
+    store.database.flushes = flushes
+
+    def synchronous(connection: Connection) -> int:
+        found: int = connection.execute(text("PRAGMA synchronous")).scalar_one()
+        return found
+
+    found = {store.database.write(synchronous, durable=durable) for durable in (True, False)}
+    store.close_connections()
+    assert found == level  # 2: waits for the disk at each commit; 1: at checkpoints
 
 
 def test_no_statement_of_a_click_reads_a_whole_table(tmp_path: Path) -> None:

@@ -246,6 +246,29 @@ def test_a_lost_answer_to_the_entry_is_given_again_to_the_same_browser_only(
     assert again.get("/api/item").status_code == 401
 
 
+def test_a_browser_that_asks_twice_at_once_gets_one_session(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, store = served.invite(), served.service.store
+    client = served.browser()
+    client.get(f"/enter/{token}")
+    nonce = client.cookies[served.service.entry_cookie]
+    assert client.post(f"/enter/{token}", json={}).status_code == 303
+    second = served.browser()
+    second.cookies.set(served.service.entry_cookie, nonce)
+    looked: list[str] = []
+    known = store.rater_id_of
+
+    def as_before_the_first_was_answered(credential: str) -> int | None:
+        looked.append(credential)
+        return None if len(looked) == 1 else known(credential)
+
+    monkeypatch.setattr(store, "rater_id_of", as_before_the_first_was_answered)
+    assert second.post(f"/enter/{token}", json={}).status_code == 303
+    assert second.cookies[served.service.rater_cookie] == client.cookies[served.service.rater_cookie]
+    assert len(store.raters()) == 1
+
+
 def test_a_revoked_rater_is_out_at_once(served: Served) -> None:
     token = served.invite()
     rater = served.enter(token)
