@@ -171,9 +171,11 @@ def _assignment(design: StudyDesign) -> str:
 
 def _gate(analysis: Analysis, design: StudyDesign) -> str:
     if analysis.gate > 0:
-        low = sum(not habit.counted for habit in analysis.raters)
-        counted = f"{low} of {len(analysis.raters)} raters do not count"
-        return f"at least {analysis.gate:.0%} of control trials right; {counted}"
+        low = sum(habit.control_share < analysis.gate - 1e-9 for habit in analysis.raters)  # NaN: no trial
+        return (
+            f"at least {analysis.gate:.0%} of control trials right; {low} of {len(analysis.raters)} raters "
+            "are below that and do not count"
+        )
     return "none: every rater counts" + (", whatever the control trials" if design.control_every else "")
 
 

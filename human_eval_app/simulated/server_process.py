@@ -33,13 +33,14 @@ class ServerProcess:
     """`drawbench rate STUDY` on 127.0.0.1. A context manager: starts on entry, stops on exit.
 
     The port stays the same over `kill` and `start`, so that raters who wait find it again. What the server
-    prints goes to `log`.
+    prints goes to `log`, or to a file that is removed at the exit.
     """
 
     def __init__(self, study: Path, *, port: int | None = None, log: Path | None = None) -> None:
         self.study = study
         self.port = port or free_port()
-        self.log = log or Path(tempfile.mkstemp(prefix="drawbench-rate-", suffix=".log")[1])
+        self._own_log = log is None
+        self.log = log or _empty_file()
         self._process: subprocess.Popen[bytes] | None = None
         self._output: IO[bytes] | None = None
 
@@ -110,9 +111,16 @@ class ServerProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        if self._own_log:
+            self.log.unlink(missing_ok=True)
 
     def _forget(self) -> None:
         self._process = None
         if self._output is not None:
             self._output.close()
             self._output = None
+
+
+def _empty_file() -> Path:
+    with tempfile.NamedTemporaryFile(prefix="drawbench-rate-", suffix=".log", delete=False) as file:
+        return Path(file.name)

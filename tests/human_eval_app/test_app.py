@@ -284,5 +284,21 @@ def test_administrators_make_links_that_work_once(served: Served, cookies: dict[
     assert served.browser().post(f"/enter/{token}", json={}).status_code == 410
 
 
+def test_an_administrators_open_link_is_for_many_and_asks_for_their_ids(
+    served: Served, cookies: dict[str, str]
+) -> None:
+    cookies[served.service.admin_cookie] = admin_cookie_value(served.service)
+    test = admin_page("Invite")
+    test.radio(key="invite_kind").set_value("open")
+    test.number_input(key="invite_count").set_value(3)
+    test.button[[button.label for button in test.button].index("Make links")].click().run()
+    (link,) = test.code[0].value.splitlines()
+    assert "?PROLIFIC_PID={{%PROLIFIC_PID%}}" in link
+    assert any("3 raters" in caption.value for caption in test.caption)
+    token = link.rsplit("/", 1)[1].partition("?")[0]
+    for _ in range(2):
+        assert served.browser().post(f"/enter/{token}", json={}).status_code == 303
+
+
 def test_the_admin_token_is_the_studys(served: Served) -> None:
     assert served.service.study.is_admin(ADMIN_TOKEN)

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
-from served_studies import ORIGIN, Served, serve_study
+from served_studies import Served, serve_study
 from small_studies import ADMIN_TOKEN, MODELS, small_design, write_study
 from starlette.testclient import TestClient
 
@@ -286,10 +285,3 @@ def _look_at_page(scanner: Scanner, page: Any) -> None:
     )
     assert "<html" in whole
     scanner.look(f"page {page.url}", whole)
-
-
-def test_pictures_of_the_tests_are_pictures(tmp_path: Path) -> None:
-    folder = write_study(tmp_path / "study", small_design())
-    for path in (folder / "pictures").iterdir():
-        assert Image.open(path).format == "PNG"
-    assert ORIGIN.startswith("http://")
