@@ -57,36 +57,38 @@ def print_sweep(sweep: Mapping[str, Any], out: Path) -> None:
     for point, run in runs:
         print(f"{point}: {run['counts']['ok']}/{run['counts']['planned']} ok")
     scores = [(point, s) for point, run in runs for s in run["scores"] if s["category"] is None]
-    table = _table("metric", "setting", "value", "95% interval", "n")
+    table = new_table("metric", "setting", "value", "95% interval", "n")
     for metric in dict.fromkeys(score["metric"] for _, score in scores):
         for place, (point, score) in enumerate((p, s) for p, s in scores if s["metric"] == metric):
             interval = f"{_number(score['low'])} to {_number(score['high'])}"
             table.add_row("" if place else metric, point, _number(score["value"]), interval, str(score["n"]))
     if scores:
-        _show(table)
+        show_table(table)
     for identity in dict.fromkeys(score["identity"] for _, score in scores):
         print(identity)
     print(f"runs: {out}, table: {out / sweep['name']}.json")
 
 
-def _table(*names: str) -> Table:
+def new_table(*names: str) -> Table:
+    """An empty table; columns of names stand left, those of numbers right."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in names:
-        table.add_column(name, justify="left" if name in ("metric", "category") else "right")
+        table.add_column(name, justify="left" if name in ("metric", "category", "curve") else "right")
     return table
 
 
-def _show(table: Table) -> None:
+def show_table(table: Table) -> None:
+    """Prints a table as wide as the terminal, or as `PLAIN_WIDTH` where there is none."""
     from rich.console import Console
 
     Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, markup=False).print(table)
 
 
 def _print_scores(scores: Sequence[Mapping[str, Any]]) -> None:
-    table = _table("metric", "category", "value", "95% interval", "n")
+    table = new_table("metric", "category", "value", "95% interval", "n")
     for score in scores:
         table.add_row(
             f"{score['metric']} {'↑' if score['direction'] == 'higher' else '↓'}",
@@ -95,7 +97,7 @@ def _print_scores(scores: Sequence[Mapping[str, Any]]) -> None:
             f"{_number(score['low'])} to {_number(score['high'])}",
             str(score["n"]),
         )
-    _show(table)
+    show_table(table)
     for identity in dict.fromkeys(score["identity"] for score in scores):
         print(identity)
 

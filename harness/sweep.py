@@ -28,16 +28,19 @@ class Axis:
     values: tuple[Any, ...]
 
     @classmethod
-    def parse(cls, text: str) -> Axis:
-        """Reads "guidance_scale=1,1.5,2"; values are JSON where they can be. Raises InputError."""
+    def parse(cls, text: str, flag: str = "--sweep") -> Axis:
+        """Reads "guidance_scale=1,1.5,2"; values are JSON where they can be.
+
+        Raises InputError, which names the `flag`.
+        """
         name, equals, listed = text.partition("=")
         name = name.strip().replace("-", "_")
         parts = [part.strip() for part in _split(listed)]
         if not equals or not name or not all(parts):
-            raise InputError(f"--sweep {text!r}: give it as key=value,value,...")
+            raise InputError(f"{flag} {text!r}: give it as key=value,value,...")
         values = tuple(setting_value(part) for part in parts)
         if len({canonical_json(value) for value in values}) < len(values):
-            raise InputError(f"--sweep {text!r}: a value stands there twice")
+            raise InputError(f"{flag} {text!r}: a value stands there twice")
         return cls(name, values)
 
 
@@ -50,11 +53,16 @@ def points(axes: Sequence[Axis]) -> list[dict[str, Any]]:
 
 
 def at(options: RunOptions, point: Mapping[str, Any]) -> RunOptions:
-    """The options of one point. Raises InputError where a swept setting is given beside the sweep too."""
+    """The options of one point; `model` is the model itself, every other name a setting of it.
+
+    Raises InputError where a swept setting is given beside the sweep too.
+    """
     both = [name for name in point if name in options.settings]
     if both:
         raise InputError(f"setting {both[0]!r} is swept and given a single value; leave one out")
-    return replace(options, settings={**options.settings, **point})
+    settings = {name: value for name, value in point.items() if name != "model"}
+    model = str(point.get("model", options.model))
+    return replace(options, model=model, settings={**options.settings, **settings})
 
 
 def prepare_all(options: RunOptions, axes: Sequence[Axis]) -> list[Prepared]:
