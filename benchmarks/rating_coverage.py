@@ -5,9 +5,9 @@
 Impressions are latent: prompts of standard deviation 0.8, raters of 0.4, noise of 1, two thresholds. Each
 study is analysed by the code that `drawbench study analyse` uses. "reported" is the interval of the report,
 "bootstrap" and "Wilson t" the two it is chosen from, "pooled" Wilson's over all ratings as if they were
-independent, as papers often do. False alarms are the share of studies without a true
-preference whose p is below 5%. A mark stands beside reported shares outside 92% to 98%; with 400 draws a share
-of 95% is known to 1.1%, with 2,000 to 0.5%.
+independent, as papers often do. "by bootstrap" is how often the bootstrap is reported, false alarms are the
+share of studies without a true preference whose p is below 5%. A mark stands beside reported shares outside
+92% to 98%; with 400 draws a share of 95% is known to 1.1%, with 2,000 to 0.5%.
 """
 
 from __future__ import annotations

@@ -111,7 +111,16 @@ def write_ratings(url: str, token: str, count: int) -> None:
 def start_writer(url: str, token: str, count: int) -> subprocess.Popen[str]:
     """Starts a writer in a process of its own."""
     return subprocess.Popen(
-        [sys.executable, __file__, "--worker", "--database", url, "--token", token, "--ratings", str(count)],
+        [
+            sys.executable,
+            __file__,
+            "--worker",
+            "--database",
+            url,
+            f"--token={token}",
+            "--ratings",
+            str(count),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -33,7 +33,7 @@ def analyse(
             min=0, max=1, help="Keep raters with this share of controls right; default: the design's."
         ),
     ] = None,
-    resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples.")] = 2000,
+    resamples: Annotated[int, typer.Option(min=200, help="Bootstrap resamples.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Decides the resamples.")] = 0,
     as_json: JsonFlag = False,
 ) -> int:

@@ -133,7 +133,7 @@ def create(
     from harness.progress import make_progress
     from human_eval_app.create import CreateOptions, create_study, plan_study
     from human_eval_app.model_folders import ModelGiven
-    from human_eval_app.study_store import opened
+    from human_eval_app.study_store import check_empty, opened
 
     if out.exists() and not dry_run:
         raise InputError(f"{out} exists; a study is never overwritten, so give another --out")
@@ -179,6 +179,8 @@ def create(
     if dry_run:
         print(json.dumps(_plan_json(plan), indent=2) if as_json else "\n".join(_plan_lines(plan)))
         return FINE
+    if database is not None:
+        check_empty(database)
     written = create_study(plan, out, secret=secret, database_url=database, progress=make_progress())
     with opened(out):
         pass  # the database is made and told the design now, so that what is wrong with it is known now

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from drawbench.errors import InputError
 from human_eval_app.network_file_systems import network_file_system
 from human_eval_app.records import StoreUnavailable
 from human_eval_app.schema import HEAD
+from human_eval_app.writer_queue import WriterQueue
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -39,6 +39,7 @@ MIGRATION_LOCK = 0x64726177  # any number of ours: the advisory lock of PostgreS
 AGAIN = frozenset({"40001", "40P01"})  # PostgreSQL: serialization failure, deadlock: run it again
 
 _WRITES = "human_eval_writes"
+_DURABLE = "human_eval_durable"
 
 
 class Database:
@@ -51,7 +52,7 @@ class Database:
         self.url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url)
-        self._writer = threading.Lock()
+        self._queue = WriterQueue(Path(str(url.database))) if self.is_sqlite else None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -64,15 +65,17 @@ class Database:
             with connection.begin():
                 yield connection
 
-    def write(self, work: Callable[[Connection], Result]) -> Result:
+    def write(self, work: Callable[[Connection], Result], *, durable: bool = True) -> Result:
         """Runs `work` in a transaction, commits, and returns its result; runs it again after a deadlock.
 
         An exception of `work` rolls everything back. When this returns, what was written is on the disk.
+        Without `durable` it does not wait for the disk: the death of any process still loses nothing, a power
+        cut may lose the last such transactions, but none that a later durable one could build on.
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with self._translated():
-                    return self._write_once(work)
+                    return self._write_once(work, durable)
             except _Again:
                 if attempt == ATTEMPTS:
                     raise StoreUnavailable(
@@ -81,14 +84,15 @@ class Database:
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))
         raise AssertionError("unreachable")
 
-    def _write_once(self, work: Callable[[Connection], Result]) -> Result:
-        if not self.is_sqlite:
+    def _write_once(self, work: Callable[[Connection], Result], durable: bool) -> Result:
+        if self._queue is None:
             with self.engine.begin() as connection:
+                if not durable:
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
                 return work(connection)
-        # Threads of one process queue here, not in SQLite, whose waiting is by polling.
         with (
-            self._writer,
-            self.engine.connect().execution_options(**{_WRITES: True}) as connection,
+            self._queue.turn(BUSY_SECONDS),
+            self.engine.connect().execution_options(**{_WRITES: True, _DURABLE: durable}) as connection,
             connection.begin(),
         ):
             return work(connection)
@@ -112,9 +116,9 @@ class Database:
             if getattr(error.orig, "sqlstate", None) in AGAIN:
                 raise _Again from error
             raise StoreUnavailable(explain(error, self.url)) from error
-        except PoolTimeout as error:
+        except (PoolTimeout, TimeoutError) as error:
             raise StoreUnavailable(
-                "the ratings database has no free connection; nothing was recorded, so try again"
+                "the ratings database is too busy; nothing was recorded, so try again"
             ) from error
 
 
@@ -215,8 +219,13 @@ def _sqlite_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        options = connection.get_execution_options()
+        if options.get(_WRITES, False):
+            wait = "FULL" if options.get(_DURABLE, True) else "NORMAL"
+            connection.exec_driver_sql(f"PRAGMA synchronous={wait}")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     return engine
 

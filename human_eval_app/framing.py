@@ -46,8 +46,8 @@ class Frame:
         height, width = image.shape[:2]
         if (width, height) == (self.width, self.height):
             return image
-        cut_width = min(width, round(height * self.width / self.height))
-        cut_height = min(height, round(width * self.height / self.width))
+        cut_width = max(1, min(width, round(height * self.width / self.height)))
+        cut_height = max(1, min(height, round(width * self.height / self.width)))
         left, top = (width - cut_width) // 2, (height - cut_height) // 2
         part = np.ascontiguousarray(image[top : top + cut_height, left : left + cut_width])
         if (cut_width, cut_height) == (self.width, self.height):

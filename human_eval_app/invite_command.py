@@ -128,8 +128,8 @@ def _cells(study: Study, cell: str | None) -> Sequence[str | None]:
 
 
 def _base(url: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", url):
-        raise InputError(f"--base-url {url} is no address such as https://ratings.example.org")
+    if not re.fullmatch(r"https?://[^\s/?#@]+/?", url):
+        raise InputError(f"--base-url {url} must look like https://ratings.example.org, without a path")
     return url.rstrip("/")
 
 

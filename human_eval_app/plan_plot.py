@@ -50,7 +50,8 @@ def _widths(panel: Axes, made: Plan) -> None:
     panel.set_xlim(0, most)
     panel.set_xlabel("raters" + (" in each category" if made.nested else ""))
     panel.set_ylabel("95% interval, ±points")
-    panel.set_title(f"each rater gives {made.ratings_per_rater:.0f} ratings", loc="left")
+    share = "everything" if per_rater >= 1 else f"{per_rater:.0%} of the prompts"
+    panel.set_title(f"each rater rates {share}", loc="left")
     panel.legend(frameon=False)
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 from scipy.stats import nct
 
@@ -234,15 +235,11 @@ def power_of(effect: float, error: float, degrees: float) -> float:
     return float(nct.sf(reach, degrees, lead) + nct.cdf(-reach, degrees, lead))
 
 
-def with_assumptions(given: Assumptions, **changes: float) -> Assumptions:
-    """The assumptions with some of them changed."""
-    return replace(given, **changes)
-
-
 def _detectable(error: float, degrees: float) -> float:
     return error * (t_quantile(LEVEL, degrees) + t_quantile(2 * POWER - 1, degrees))
 
 
+@lru_cache(maxsize=256)
 def _components(given: Assumptions, mean: float) -> Components:
     model = latent_model(mean, given.ties, prompt_sd=given.prompt_sd, rater_sd=given.rater_sd)
     return model.components

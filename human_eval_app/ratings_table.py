@@ -55,9 +55,9 @@ def frame_of(rows: Iterable[Mapping[str, Any]], columns: tuple[Column, ...] = RA
     listed = list(rows)
     return pd.DataFrame(
         {
-            column.name: pd.array(
+            column.name: pd.Series(
                 [row[column.name] for row in listed],
-                dtype="boolean" if column.empty else _DTYPES[column.type],
+                dtype=pd.api.types.pandas_dtype("boolean" if column.empty else _DTYPES[column.type]),
             )
             for column in columns
         }

@@ -17,6 +17,7 @@ from drawbench.types import Prompt
 from harness.decode import PictureError, RgbImage, decode_rgb
 from harness.models.folder_layouts import LAYOUTS, USUAL_NAMES
 from harness.run_view import RunView
+from human_eval_app.colour_profiles import to_srgb
 from human_eval_app.framing import Frame, Size
 
 SourceKind = Literal["run", "reference", "folder", "made"]
@@ -97,7 +98,7 @@ class FileSource:
                     f"{self.name}: {path} is not the picture of its ledger line (its sha256 differs); "
                     "run the run's own command again to have it made anew"
                 )
-            return frame.apply(decode_rgb(data))
+            return frame.apply(to_srgb(decode_rgb(data), data))
         except PictureError as error:
             raise InputError(f"{self.name}: {path}: {error}") from None
         except OSError as error:

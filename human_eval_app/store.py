@@ -1,7 +1,8 @@
 """The rating store: everything the app, the command line and the analysis ask of the database.
 
-Each method is one transaction. When one returns, what it wrote is on the disk; when it raises, nothing was
-written. Methods may be called from any thread and from several processes at once.
+Each method is one transaction. When one returns, what it wrote is on the disk (after `serve` and `mark_shown`
+it is safe from the death of any process, and from a power cut once a later answer is acknowledged); when it
+raises, nothing was written. Methods may be called from any thread and from several processes at once.
 """
 
 from __future__ import annotations
@@ -235,7 +236,9 @@ class RatingStore:
     def serve_two(self, rater_id: int) -> tuple[Presentation | Phase, Presentation | None]:
         """`serve`, and the page after it for preloading (None where there is none)."""
         design = self.design
-        return self._write(lambda connection, now: presenting.serve(connection, design, now, rater_id))
+        return self._write(
+            lambda connection, now: presenting.serve(connection, design, now, rater_id), durable=False
+        )
 
     def upcoming(self, rater_id: int) -> Presentation | None:
         """The page that `serve` leased for preloading, if there is one."""
@@ -250,7 +253,8 @@ class RatingStore:
         self._write(
             lambda connection, now: submitting.mark_shown(
                 connection, design, now, rater_id, presentation_id, picture_ids
-            )
+            ),
+            durable=False,
         )
 
     def submit(
@@ -364,6 +368,6 @@ class RatingStore:
     def _now(self) -> int:
         return milliseconds(self._clock())
 
-    def _write(self, work: Callable[[Connection, int], Result]) -> Result:
+    def _write(self, work: Callable[[Connection, int], Result], *, durable: bool = True) -> Result:
         # The clock is read inside the transaction, so that waiting for it counts as time that passed.
-        return self.database.write(lambda connection: work(connection, self._now()))
+        return self.database.write(lambda connection: work(connection, self._now()), durable=durable)

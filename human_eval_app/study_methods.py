@@ -73,7 +73,7 @@ def methods(analysis: Analysis, design: StudyDesign) -> Iterator[tuple[str, list
         [
             ("kind", KIND_WORDS[design.kind]),
             ("models", sources),
-            ("prompts", f"{totals['prompts']} in {totals['categories']} categories{_bench(design)}"),
+            ("prompts", f"{totals['prompts']}, in {_categories(totals['categories'])}{_bench(design)}"),
             ("pictures shown", _pictures(design)),
             *_questions(design),
             ("protocol", STRICT if design.strict else "with a middle answer"),
@@ -112,7 +112,12 @@ def methods(analysis: Analysis, design: StudyDesign) -> Iterator[tuple[str, list
                 f"{totals['ratings']} answers counted, {per_item:.1f} an item (quota {design.quota} a page)",
             ),
             ("not counted", _left_out(analysis)),
-            ("collected", f"{analysis.times[0]} to {analysis.times[1]}" if analysis.times[0] else NOT_STATED),
+            (
+                "collected",
+                f"{_minute(analysis.times[0])} to {_minute(analysis.times[1])}, UTC"
+                if analysis.times[0]
+                else NOT_STATED,
+            ),
             ("design", f"sha256 {analysis.design_digest}"),
         ],
     )
@@ -129,6 +134,15 @@ def methods(analysis: Analysis, design: StudyDesign) -> Iterator[tuple[str, list
             ("versions", ", ".join(f"{name} {version}" for name, version in analysis.versions.items())),
         ],
     )
+
+
+def _categories(number: int) -> str:
+    return "1 category" if number == 1 else f"{number} categories"
+
+
+def _minute(instant: str) -> str:
+    """ "2026-01-02T03:04:05+00:00" without seconds."""
+    return instant[:16].replace("T", " ")
 
 
 def _bench(design: StudyDesign) -> str:

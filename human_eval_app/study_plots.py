@@ -63,10 +63,12 @@ def shares_figure(rows: Sequence[Row], question: str, model_a: str, model_b: str
     The line below a bar is the interval of its first share, the one above that of its last.
     """
     places = list(dict.fromkeys((row.scope, row.category) for row in rows))
-    by_place = {(row.scope, row.category, row.quantity): row for row in rows}
+    by_place: dict[tuple[str, str, str], Row] = {(row.scope, row.category, row.quantity): row for row in rows}
     names = SHARES["pair"] if model_b else SHARES["score"]
     labels = (
-        (f"prefer {model_a}", "indifferent", f"prefer {model_b}") if model_b else ("yes", "somewhat", "no")
+        (f"prefer {plain(model_a)}", "indifferent", f"prefer {plain(model_b)}")
+        if model_b
+        else ("yes", "somewhat", "no")
     )
 
     def draw(figure: Figure) -> None:
@@ -124,7 +126,7 @@ def forest_figure(rows: Sequence[Row], quantity: str) -> Figure:
             panel.set_xticks(axis.ticks, [axis.label(tick) for tick in axis.ticks])
             panel.grid(visible=True, axis="x", color="0.9", linewidth=0.6)
             panel.set_axisbelow(True)
-            panel.set_title(f"{question}: {a} against {b}", loc="left")
+            panel.set_title(plain(f"{question}: {a} against {b}"), loc="left")
         panels[-1].set_xlabel(f"{AXIS_WORDS[quantity]} (right: first model ahead)")
 
     return drawn(COLUMN + 1.1, sum(0.62 + 0.21 * len(part) for _, part in groups) + 0.3, draw)
@@ -147,7 +149,7 @@ def agreement_figure(analysis: Analysis) -> Figure:
                 else:
                     marker = "D" if not row.category else "o"
                     _interval(panel, row.alpha, row.low, row.high, place, marker=marker)
-            panel.set_yticks(range(len(rows)), [row.category or "All items" for row in rows])
+            panel.set_yticks(range(len(rows)), [plain(row.category) or "All items" for row in rows])
             panel.set_ylim(len(rows) - 0.4, -0.6)
             panel.axvline(0, color="black", linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
             lows = [row.low for row in rows if math.isfinite(row.low)]
@@ -194,7 +196,7 @@ def ranking_figure(analysis: Analysis, question: str) -> Figure:
         panel = figure.subplots()
         for place, strength in enumerate(ranking.strengths):
             _interval(panel, strength.value, strength.low, strength.high, place)
-        panel.set_yticks(range(len(ranking.strengths)), [s.model for s in ranking.strengths])
+        panel.set_yticks(range(len(ranking.strengths)), [plain(s.model) for s in ranking.strengths])
         panel.set_ylim(len(ranking.strengths) - 0.4, -0.6)
         panel.axvline(0, color="black", linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
         panel.tick_params(axis="y", length=0)
@@ -222,12 +224,17 @@ def metrics_figure(paired: Sequence[Paired], metrics: Sequence[MetricAgreement])
                 f"[{found.spearman_low:.2f}, {found.spearman_high:.2f}]",
                 loc="left", fontsize=7,
             )  # fmt: skip
-            panel.set_xlabel(f"{found.metric}, {found.compared}", fontsize=7)
+            panel.set_xlabel(plain(f"{found.metric}, {found.compared}"), fontsize=7)
             panel.set_ylabel("raters' mean", fontsize=7)
         for panel in panels[len(order) :]:
             panel.set_visible(False)
 
     return drawn(min(PAGE, 0.4 + 2.4 * columns), 2.2 * lines, draw)
+
+
+def plain(text: str) -> str:
+    """Text that matplotlib draws as it is, on one line: no formula between dollar signs."""
+    return " ".join(text.split()).replace("$", r"\$")
 
 
 def _by_part(rows: Sequence[Row], quantities: Sequence[str]) -> dict[tuple[str, str, str], list[Row]]:
@@ -248,7 +255,7 @@ def _category_axis(
     overall = OVERALL if any(scope == "category" for scope, _ in places) else ALONE
     for scope, category in places:
         row = rows[scope, category, quantity]
-        names.append(f"{category if scope == 'category' else overall[scope]} ({row.prompts})")
+        names.append(f"{plain(category) if scope == 'category' else overall[scope]} ({row.prompts})")
     panel.set_yticks(range(len(places)), names)
     panel.set_ylim(len(places) - 0.35, -0.65)
     first_overall = next((n for n, (scope, _) in enumerate(places) if scope != "category"), 0)

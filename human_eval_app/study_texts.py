@@ -35,9 +35,10 @@ TIES_NOTE = " If you see no difference, say that you are indifferent."
 
 CONSENT = (
     "Taking part is voluntary, and you may stop at any time by closing the page. We record your answers, the "
-    "time each took, and the moment you agreed. We do not record your name. The answers may be published, "
-    "without anything that tells who gave them. Some images may be strange or unpleasant; you can report and "
-    "skip any page. If you have questions, ask the person who sent you the link."
+    "time each took, which browser you used, and the moment you agreed. We do not record your name. The "
+    "answers may be published, without anything that tells who gave them. Some images may be strange or "
+    "unpleasant; you can report and skip any page. If you have questions, ask the person who sent you the "
+    "link."
 )
 
 _SHORTEST = 4

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 MAIN = "pip install -c constraints.txt . && python -m harness.run --model imagen --bench drawbench"
-TEST = 'pip install -c constraints.txt ".[test]" && pytest'
+TEST = 'pip install -c constraints.txt ".[test]" && pytest -n auto'
 
 
 def _code_lines(text: str) -> Iterator[str]:

@@ -102,7 +102,7 @@ def bootstrap_alphas(
 
 
 def _agreement(question: str, category: str, table: pd.DataFrame, resamples: int, seed: int) -> Agreement:
-    codes = table["choice"].map(CODES).to_numpy(dtype=np.intp)
+    codes = np.asarray(table["choice"].map(CODES), dtype=np.intp)
     _, item = np.unique(table["item"].to_numpy(dtype=object), return_inverse=True)
     _, rater = np.unique(table["rater"].to_numpy(), return_inverse=True)
     items, raters = int(item.max()) + 1, int(rater.max()) + 1

@@ -6,6 +6,8 @@ raters nested in categories where the study nests them, categories and arms fixe
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -24,23 +26,27 @@ def contrast_estimate(
     raters across categories where they are not nested), and V_e that of single answers, the variance is
     V_e + max(0, V_p - V_e) + max(0, V_r - V_e); degrees of freedom are Satterthwaite's (1946). Where every
     rater rated one prompt, or every prompt has one rating, single answers cannot be told apart: then it is
-    max(V_p, V_r). `residuals` are those of `fit_residuals` where they are at hand. Nothing can be said
-    (error NaN) with fewer than two prompts in a category or fewer than two raters.
+    max(V_p, V_r). A category with a single prompt is compared with the mean of all categories, so that its
+    variance errs on the high side; so is, in nested studies, one with a single rater. `residuals` are those
+    of `fit_residuals` where they are at hand. Nothing can be said (error NaN) of one prompt or one rater.
     """
     weights = contrast.weights(layout)
     part = weights != 0
     value = float(weights @ values)
-    deviations = weights * (values - _cell_means(layout, values, contrast)[layout.cell])
+    means = _cell_means(layout, values, contrast)
+    own, overall = means[layout.cell], _arm_means(means, contrast)[layout.arm]
     category = layout.category if layout.nested else np.zeros_like(layout.category)
-    by_prompt = _Clustered.of(deviations[part], layout.prompt[part], layout.category[part])
-    by_rater = _Clustered.of(deviations[part], layout.rater[part], category[part])
-    if by_prompt.least < 2 or by_rater.least < 2:
-        what = "prompt" if by_prompt.least < 2 else "rater"
-        return TEstimate(value, np.nan, np.nan, f"one {what} in a category: no interval can be estimated")
+    by_prompt = _clustered(weights, values, own, overall, layout.prompt, layout.category)
+    by_rater = _clustered(weights, values, own, overall, layout.rater, category)
+    if by_prompt.clusters < 2 or by_rater.clusters < 2:
+        what = "prompt" if by_prompt.clusters < 2 else "rater"
+        return TEstimate(value, np.nan, np.nan, f"one {what} only: no interval can be estimated")
     if residuals is None:
         residuals = fit_residuals(layout, values)
+    if np.isfinite(residuals).any():  # a category too small for a fit of its own has the others' mean square
+        residuals = np.where(np.isnan(residuals), np.sqrt(np.nanmean(residuals**2)), residuals)
     noise = float(np.sum((weights * residuals) ** 2))
-    prompts, raters = int(by_prompt.counts.sum()), int(by_rater.counts.sum())
+    prompts, raters = by_prompt.clusters, by_rater.clusters
     method = f"two-way t over {prompts} prompts x {raters} raters"
     if np.isnan(noise):
         bound = by_prompt if by_prompt.variance >= by_rater.variance else by_rater
@@ -82,30 +88,47 @@ def fit_residuals(layout: Layout, values: Numbers) -> Numbers:
     return found
 
 
+@dataclass(frozen=True)
 class _Clustered:
-    """The variance of a sum that comes of clusters of one kind, summed over groups of clusters."""
+    """The variance of a sum that comes of clusters of one kind; `squares` over its degrees of freedom."""
 
-    def __init__(self, totals: Numbers, group: Labels) -> None:
-        self.counts = np.bincount(group).astype(np.float64)
-        self.counts = self.counts[self.counts > 0]
-        sums = np.bincount(group, totals**2)[np.bincount(group) > 0]
-        self.least = float(self.counts.min())
-        with np.errstate(divide="ignore", invalid="ignore"):
-            each = self.counts / (self.counts - 1) * sums
-            self.variance = float(each.sum())
-            self.squares = float((each**2 / (self.counts - 1)).sum())
-
-    @classmethod
-    def of(cls, deviations: Numbers, cluster: Labels, group: Labels) -> _Clustered:
-        """Clusters (m,) lie in groups (m,) of clusters that could be exchanged; one cluster may be in two."""
-        keys, place = np.unique(group * (int(cluster.max()) + 1) + cluster, return_inverse=True)
-        totals = np.bincount(place, deviations).astype(np.float64)
-        return cls(totals, np.asarray(keys // (int(cluster.max()) + 1)))
+    clusters: int
+    variance: float
+    squares: float
 
     @property
     def degrees(self) -> float:
         """Satterthwaite's, of this variance alone."""
-        return self.variance**2 / self.squares if self.squares > 0 else float(self.counts.sum() - 1)
+        return self.variance**2 / self.squares if self.squares > 0 else float(self.clusters - 1)
+
+
+def _clustered(
+    weights: Numbers, values: Numbers, own: Numbers, overall: Numbers, cluster: Labels, group: Labels
+) -> _Clustered:
+    """Clusters (n,) lie in groups (n,) of clusters that could be exchanged; one cluster may be in two.
+
+    Answers are taken from their cell's mean `own`, those of a group's only cluster from `overall`.
+    """
+    part = np.flatnonzero(weights)
+    span = int(cluster.max()) + 1
+    keys, place = np.unique(group[part] * span + cluster[part], return_inverse=True)
+    groups, at = np.unique(keys // span, return_inverse=True)
+    counts = np.bincount(at).astype(np.float64)
+    alone = counts[at][place] == 1
+    deviations = weights[part] * (values[part] - np.where(alone, overall[part], own[part]))
+    totals = np.bincount(place, deviations)
+    left = np.maximum(counts - 1, 1)
+    factor = np.where(counts == 1, 1.0, counts / left)
+    each = factor * np.bincount(at, totals**2, groups.size)
+    return _Clustered(int(keys.size), float(each.sum()), float((each**2 / left).sum()))
+
+
+def _arm_means(means: Numbers, contrast: Contrast) -> Numbers:
+    """(arms,) mean over categories of cell means (cells,), as the contrast weighs them."""
+    share = np.abs(contrast.coefficients)
+    totals = share.sum(0)
+    by_arm = (share * means.reshape(share.shape)).sum(0)
+    return np.asarray(np.divide(by_arm, totals, out=np.zeros_like(by_arm), where=totals > 0))
 
 
 def _cell_means(layout: Layout, values: Numbers, contrast: Contrast) -> Numbers:

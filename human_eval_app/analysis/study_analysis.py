@@ -203,7 +203,8 @@ def _notes(answers: Answers, design: StudyDesign, rows: Sequence[Row], gate: flo
     if short:
         yield f"{short} of {len(planned)} items have fewer counted ratings than the {design.quota} asked for"
     if gate <= 0 and any(item.role == "control" for item in design.items):
-        yield "no rater is left out for control trials, as in the paper's DrawBench study"
+        as_paper = ", as in the paper's DrawBench study" if answers.kind == "side_by_side" else ""
+        yield f"no rater is left out for control trials{as_paper}"
     if design.strict:
         yield "raters had to pick one of two (no 'indifferent'): not comparable with studies that offered it"
 

@@ -143,7 +143,7 @@ export class View {
   // After a practice item: what was given and what was expected, and a button to go on.
   feedback(feedback, goOn) {
     const button = element("button", { type: "button", class: "main", onclick: goOn }, "Go on");
-    const several = feedback.questions.length > 1;
+    const several = this.item.questions.length > 1;
     this.answers.classList.remove("several");
     this.answers.replaceChildren(
       element(

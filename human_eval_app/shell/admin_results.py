@@ -20,7 +20,7 @@ def show(service: RatingService) -> None:
         "stopping when a result looks good makes these intervals too narrow.</p>"
     )
     table(
-        ["Question", "", "", "Value", "95% interval", "Unit", "Prompts", "Raters", "Ratings"],
+        ["Question", "Comparison", "", "Value", "95% interval", "Unit", "Prompts", "Raters", "Ratings"],
         [
             (
                 row.question,
@@ -53,7 +53,7 @@ def show(service: RatingService) -> None:
     )
     st.subheader("Raters")
     table(
-        ["Rater", "Ratings", "Controls right", "", "Left chosen", "Median time"],
+        ["Rater", "Ratings", "Controls right", "Gate", "Left chosen", "Median time"],
         [
             (
                 row.rater,
@@ -67,8 +67,6 @@ def show(service: RatingService) -> None:
         ],
         empty="No rater has answered yet.",
     )
-    for note in results.notes if results.rows else ():
-        st.text(note)
 
 
 def scale(unit: str, label: str) -> Scale:

@@ -68,11 +68,23 @@ def quick_folder() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the newest schema, to copy."""
+    from human_eval_app.database import open_database
+
+    path = tmp_path_factory.mktemp("migrated") / "study.db"
+    open_database(path, create=True).dispose()
+    return path
+
+
 @pytest.fixture(params=BOTH)
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A fresh store's URL, on SQLite and on PostgreSQL."""
+    """A fresh store's URL, on SQLite and on PostgreSQL. Its tables are there already."""
     if request.param == "sqlite":
-        yield f"sqlite:///{request.getfixturevalue('quick_folder') / 'study.db'}"
+        path = request.getfixturevalue("quick_folder") / "study.db"
+        shutil.copyfile(request.getfixturevalue("migrated_file"), path)
+        yield f"sqlite:///{path}"
         return
     cluster: PostgresCluster = request.getfixturevalue("postgres")
     name = cluster.new_database(request.getfixturevalue("migrated_template"))

@@ -139,6 +139,39 @@ def test_closed_excluded_and_revoked_raters_are_told(served: Served, cookies: di
     assert "Open the invitation link" in text_of(page())
 
 
+def test_a_rater_waits_while_others_hold_what_is_left(tmp_path: Path, cookies: dict[str, str]) -> None:
+    design = small_design("realism", prompts=2, quota=1, controls=0, practice=0)
+    served = serve_study(tmp_path / "study", str(tmp_path / "ratings.db"), design)
+    serving.serve(served.service)
+    try:
+        bob = come_in(served, cookies)
+        served.service.store.consent(1)
+        ann = served.enter()
+        item = ann.item()  # one is open, the other leased to be preloaded
+        assert bob.item() == {"phase": "waiting"}
+        test = page()
+        assert not test.exception
+        assert "A short wait" in text_of(test)
+        after = ann.rate(item)["next"]
+        ann.client.post("/api/skip", json={"presentation": after["presentation"]})
+        test.button(key="look").click().run()
+        assert shows_pane(test)
+    finally:
+        serving.serve(None)
+
+
+def test_the_last_answer_can_be_changed_at_the_end(served: Served, cookies: dict[str, str]) -> None:
+    rater = come_in(served, cookies)
+    served.service.store.consent(1)
+    items = rater.finish()
+    test = page()
+    test.button(key="go_back").click().run()
+    assert shows_pane(test)
+    back = rater.item()
+    assert back["presentation"] == items[-1]["presentation"]
+    assert rater.rate(back, choice=2)["next"] == {"phase": "finished"}
+
+
 def test_texts_of_the_study_are_shown_as_text(tmp_path: Path, cookies: dict[str, str]) -> None:
     design = replace(
         small_design(), title="<b>T</b> *x*", instructions="<script>alert(1)</script> $y$", consent="<i>c</i>"

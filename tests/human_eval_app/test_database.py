@@ -81,11 +81,15 @@ def test_a_full_database_does_not_advance(tmp_path: Path) -> None:
         connection.execute(f"PRAGMA max_page_count = {pages}")
 
     served: list[str] = []
-    with pytest.raises(StoreUnavailable, match="its disk is full: make room; nothing was recorded"):
+
+    def rate_on() -> None:
         while True:
             page = open_page(store, rater)
             served.append(page.id)
             answer(store, page)
+
+    with pytest.raises(StoreUnavailable, match="its disk is full: make room; nothing was recorded"):
+        rate_on()
     frame = store.ratings()  # reading goes on
     assert len(frame) in (len(served), len(served) - 1)
     event.remove(store.database.engine, "checkout", limit)

@@ -73,6 +73,11 @@ def test_every_picture_becomes_the_frame(w: int, h: int, width: int, height: int
     assert (out == 77).all()
 
 
+def test_a_picture_far_from_the_frames_shape_keeps_a_pixel() -> None:
+    assert Frame(1, 2).apply(np.full((1, 1, 3), 9, np.uint8)).shape == (2, 1, 3)
+    assert Frame(200, 1).apply(np.full((1, 1, 3), 9, np.uint8)).shape == (1, 200, 3)
+
+
 def test_the_middle_is_kept() -> None:
     image = np.zeros((10, 30, 3), np.uint8)
     image[:, 10:20] = 255

@@ -161,6 +161,7 @@ def test_open_links_take_prolifics_ids(study: Path, capsys: pytest.CaptureFixtur
         ["--base-url", "ratings.example.org"],
         ["--base-url", "javascript:alert(1)"],
         ["--base-url", "https://x/?a=1"],
+        ["--base-url", "https://x/path"],
         ["--out", "/nowhere/links.csv"],
     ],
 )
@@ -235,6 +236,22 @@ def test_another_studys_database_is_refused(
     assert "another design" in capsys.readouterr().err
 
 
+def test_a_database_that_cannot_serve_is_refused_before_anything_is_made(
+    study: Path, runs: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "other"
+    create = ["study", "create", "side-by-side", *runs, "--out", str(out), "--practice", "0", "--database"]
+    assert main([*create, f"sqlite:///{study / 'study.db'}"]) == 2
+    assert "holds a study already" in capsys.readouterr().err
+    assert main([*create, "postgresql+psycopg://nobody@127.0.0.1:1/none"]) == 2
+    assert "cannot be used" in capsys.readouterr().err
+    assert not out.exists()
+    assert main([*create, f"sqlite:///{tmp_path / 'elsewhere.db'}"]) == 0
+    assert (tmp_path / "elsewhere.db").is_file()
+    assert (out / "database.url").stat().st_mode & 0o777 == 0o600
+    assert not (out / "study.db").exists()
+
+
 def test_help_loads_no_heavy_module() -> None:
     code = (
         "import sys, harness.cli\n"
@@ -246,3 +263,47 @@ def test_help_loads_no_heavy_module() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "create" in done.stdout
+
+
+def test_from_simulated_raters_to_report_and_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from human_eval_app.demo import make_demo
+
+    folder, export, again = tmp_path / "demo", tmp_path / "export", tmp_path / "again.db"
+    make_demo(folder, "alignment")
+    assert main(["study", "simulate", str(folder), "--raters", "8", "--steady"]) == 0
+    assert main(["study", "export", str(folder), "--out", str(export), "--format", "csv"]) == 0
+    assert {"ratings.csv", "protocol.md", "data_dictionary.md"} <= {path.name for path in export.iterdir()}
+    assert not list(export.glob("*.parquet"))
+    few = ["--resamples", "200"]
+    assert main(["study", "analyse", str(folder), "--out", str(tmp_path / "one"), *few]) == 0
+    assert main(["study", "analyse", str(export), "--out", str(tmp_path / "two"), *few]) == 0
+    one, two = ((tmp_path / name / "analysis.json").read_bytes() for name in ("one", "two"))
+    assert one == two, "an export gives the same analysis"
+    assert "**Entered**" in (tmp_path / "one" / "protocol.md").read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert main(["study", "import", str(export), "--database", str(again), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["design"] == Study.open(folder).design.digest
+    assert told["ratings"] > 0
+    assert main(["study", "import", str(export), "--database", str(again)]) == 2, "only into an empty one"
+    assert main(["study", "import", str(tmp_path / "absent"), "--database", str(again)]) == 2
+
+
+def test_plan_tells_width_and_cost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    size = ["study", "plan", "realism", "--prompts", "200"]
+    assert main([*size, "--raters", "25", "--per-prompt", "5", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["prompts"], told["raters"], told["ratings"]) == (200, 25, 1000)
+    assert 0 < told["width"] < 50
+    assert main([*size, "--width", "15", "--per-rater", "40", "--plot", str(tmp_path / "plan.png")]) == 0
+    assert (tmp_path / "plan.png").read_bytes().startswith(b"\x89PNG")
+    for bad in (
+        [],
+        ["--raters", "25", "--width", "10"],
+        ["--width", "10", "--per-prompt", "5"],
+        ["--raters", "25", "--per-rater", "5"],
+        ["--raters", "25", "--plot", "plan.pdf"],
+        ["--width", "0.1"],
+        ["--raters", "1"],
+    ):
+        assert main([*size, *bad]) == 2

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from postgres_cluster import PostgresCluster
 from rating_steps import answer, enter, look, open_page
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from human_eval_app.records import Presentation, StoreUnavailable
 from human_eval_app.store import RatingStore, open_store
@@ -54,6 +54,13 @@ def start(store: RatingStore, url: str) -> tuple[list[Any], set[str], list[int]]
     return processes, acknowledged, [invite.rater_id for invite in invites]
 
 
+def rest_of(process: Any) -> str:
+    """What else a writer said until it ended (not by `communicate`, which loses what is buffered)."""
+    output: str = process.stdout.read()
+    process.wait()
+    return output
+
+
 def said(output: str) -> set[str]:
     """What a writer's output acknowledges; the line that the kill tore is not an acknowledgement."""
     outcome = writers.Outcome()
@@ -77,7 +84,7 @@ def test_writers_are_killed_again_and_again(durable_database_url: str) -> None:
         for process in processes:
             process.kill()
         for process in processes:
-            acknowledged |= said(process.communicate()[0])
+            acknowledged |= said(rest_of(process))
         assert len(acknowledged) >= WRITERS
         everything |= acknowledged
         assert writers.missing(store, everything) == set()
@@ -100,10 +107,9 @@ def test_the_server_of_postgresql_is_killed(durable_postgres: PostgresCluster) -
     processes, acknowledged, _ = start(store, url)
     durable_postgres.kill()
     for process in processes:
-        output, complaints = process.communicate()
-        acknowledged |= said(output)
+        acknowledged |= said(rest_of(process))
         assert process.returncode != 0
-        assert "nothing was recorded" in complaints
+        assert "nothing was recorded" in process.stderr.read()
     with pytest.raises(StoreUnavailable, match="cannot be used"):
         store.ratings()
     durable_postgres.start()
@@ -122,6 +128,29 @@ def test_commits_wait_for_the_disk(durable_database_url: str) -> None:
         else:
             assert connection.execute(text("SHOW synchronous_commit")).scalar() == "on"
             assert connection.execute(text("SHOW fsync")).scalar() == "on"
+    store.close_connections()
+
+
+def test_an_answer_waits_for_the_disk_though_giving_out_a_page_does_not(durable_database_url: str) -> None:
+    store = open_store(durable_database_url, create=True)
+    store.register(writers.invented_design(20, 1000, 20))
+    rater = enter(store)
+    waits: list[str] = []
+
+    @event.listens_for(store.database.engine, "commit")
+    def note(connection: Any) -> None:
+        setting = "PRAGMA synchronous" if store.database.is_sqlite else "SHOW synchronous_commit"
+        waits.append(str(connection.exec_driver_sql(setting).scalar()))
+
+    page = open_page(store, rater)
+    look(store, page)
+    assert set(waits) == ({"1"} if store.database.is_sqlite else {"off"})
+    waits.clear()
+    answers = {"realism": "left"}
+    store.submit(rater, page.id, answers, revision=1, shown_ms=1000)
+    store.undo(rater)
+    assert set(waits) == ({"2"} if store.database.is_sqlite else {"on"})
+    event.remove(store.database.engine, "commit", note)
     store.close_connections()
 
 

@@ -143,8 +143,7 @@ RELEASED: Mapping[str, Callable[[StudyDesign, int], Rows]] = {"0001": rows_of_fi
 
 def store_of_release(url: str, revision: str, start: int) -> None:
     """Makes a store as the release with this schema left it."""
-    database = Database(url_of(url))
-    database.write(lambda connection: empty(connection, database))
+    database = emptied(url)
     database.migrate(revision)
     tables = MetaData()
     tables.reflect(database.engine)
@@ -154,11 +153,17 @@ def store_of_release(url: str, revision: str, start: int) -> None:
     database.dispose()
 
 
-def empty(connection: Any, database: Database) -> None:
-    """Drops the tables that the fixture's template brought."""
-    if not database.is_sqlite:
+def emptied(url: str) -> Database:
+    """The database without the tables that the fixture put there."""
+    where = url_of(url)
+    if where.get_backend_name() == "sqlite":
+        Path(str(where.database)).unlink()
+        return Database(where)
+    database = Database(where)
+    with database.engine.begin() as connection:
         connection.execute(text("DROP SCHEMA public CASCADE"))
         connection.execute(text("CREATE SCHEMA public"))
+    return database
 
 
 def test_every_release_has_data_to_migrate() -> None:
@@ -202,6 +207,7 @@ def test_migrations_make_the_tables_that_the_program_uses(database_url: str) -> 
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
+    emptied(database_url).dispose()
     database = open_database(database_url, create=True)
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
