@@ -18,10 +18,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -113,8 +115,9 @@ def parse_jsonl(text: str, where: str) -> list[Row]:
         if not line.strip():
             continue
         try:
-            record = json.loads(line, parse_constant=_refuse_constant)
-            json.dumps(record, ensure_ascii=False, allow_nan=False).encode()  # no surrogate halves, no 1e999
+            record = _JSON.decode(line)
+            if "\\u" in line:
+                json.dumps(record, ensure_ascii=False).encode()  # raises on half of a surrogate pair
         except (ValueError, RecursionError) as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
             raise InputError(f"{where}, line {number}: not a line of JSON: {_one_line(reason)}") from None
@@ -239,6 +242,16 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON value")
 
 
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise ValueError(f"{digits} is out of range")
+    return value
+
+
+_JSON = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+
+
 def _csv_records(reader: Any, where: str) -> Iterator[tuple[int, list[str]]]:
     """Records with the line each starts at; csv.reader tells only where each ends."""
     start = 1
@@ -268,18 +281,27 @@ def _table_rows(records: Iterator[tuple[int, list[str]]], where: str) -> list[Ro
 
 def _columns(names: Sequence[str], where: str, line: int) -> tuple[str, str | None, str | None]:
     """The names of the prompt, category and id columns among `names`."""
+    found = _find_columns(tuple(names))
+    if isinstance(found, str):
+        _fail(where, line, found)
+    return found
+
+
+@lru_cache(maxsize=16)
+def _find_columns(names: tuple[str, ...]) -> tuple[str, str | None, str | None] | str:
+    """The names of the columns, or what is wrong. Kept, as the records of a file have the same names."""
     folded: dict[str, str] = {}
     for name in names:
         if folded.setdefault(name.strip().casefold(), name) is not name:
-            _fail(where, line, f"two columns are named {quoted(name)}")
+            return f"two columns are named {quoted(name)}"
 
     def find(wanted: Sequence[str]) -> str | None:
         return next((folded[name] for name in wanted if name in folded), None)
 
     prompt = find(PROMPT_COLUMNS)
     if prompt is None:
-        found = ", ".join(quoted(name) for name in names[:10]) or "none"
-        _fail(where, line, f"no column named {', '.join(PROMPT_COLUMNS[:-1])} or caption; found: {found}")
+        there = ", ".join(quoted(name) for name in names[:10]) or "none"
+        return f"no column named {', '.join(PROMPT_COLUMNS[:-1])} or caption; found: {there}"
     return prompt, find(CATEGORY_COLUMNS), find(ID_COLUMNS)
 
 
@@ -287,7 +309,7 @@ def _row(line: int, text: str, category: str, id_: str | None, meta: Mapping[str
     if not text.strip():
         _fail(where, line, "the prompt is empty")
     for name, value in (("prompt", text), ("category", category.strip())):
-        bad = next(filter(is_control, value), None)
+        bad = None if value.isprintable() else next(filter(is_control, value), None)
         if bad is not None:
             what = (
                 "a line break" if bad in "\r\n\u2028\u2029\x85" else f"the control character U+{ord(bad):04X}"

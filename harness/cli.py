@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from harness.baseline_command import baseline_app
+from harness.compare_command import compare
 from harness.difference_command import difference
 from harness.distance_command import distance
 from harness.exits import FINE, command_line, run_app
@@ -18,6 +21,7 @@ from harness.ls_command import ls
 from harness.merge_command import merge
 from harness.pareto_command import pareto
 from harness.reference_command import reference
+from harness.report_command import report
 from harness.run import (
     Device,
     DeviceFlag,
@@ -33,6 +37,15 @@ from harness.selftest_command import selftest
 from harness.verify_command import verify
 from harness.watch_command import watch
 from harness.weights_command import weights_app
+
+ELSEWHERE = {
+    "rate": "human_eval_app.rate_command:rate",
+    "study": "human_eval_app.study_command:study_app",
+}
+"""Commands of the packages that stand above this one: name -> module:function or module:app of sub-commands.
+
+They are imported when a command line is read, never when this module is.
+"""
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
@@ -68,16 +81,6 @@ def score(
         print(json.dumps(summary, indent=2, ensure_ascii=False))
     else:
         print_summary(summary, str(run_dir))
-    return FINE
-
-
-def report(run_dir: RunFolder) -> int:
-    """Writes a run folder's grid.png and report.html again."""
-    from harness.grid import write_grid
-    from harness.report import write_report
-
-    for path in (write_grid(run_dir), write_report(run_dir)):
-        print(path)
     return FINE
 
 
@@ -126,6 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
         describe,
         selftest,
         difference,
+        compare,
         merge,
         pareto,
         reference,
@@ -134,6 +138,14 @@ def main(arguments: list[str] | None = None) -> int:
     ):
         app.command()(command)
     app.add_typer(weights_app, name="weights")
+    app.add_typer(baseline_app, name="baseline")
+    for name, place in ELSEWHERE.items():
+        module, attribute = place.split(":")
+        found = getattr(import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
     return run_app(app, arguments, "drawbench")
 
 

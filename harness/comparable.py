@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from drawbench.errors import InputError
@@ -14,16 +14,26 @@ _MAY_DIFFER = ("model.identity", "settings")
 
 
 class NotComparable(InputError):
-    """Two runs, or two numbers, that no difference should be taken of; the message names the field."""
+    """Two runs, or two numbers, that no difference should be taken of; the message names the `field`."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
-def check_runs(a: Mapping[str, Any], b: Mapping[str, Any]) -> None:
-    """Raises NotComparable where the manifests of two runs are not of one bench and one seed."""
+def check_runs(a: Mapping[str, Any], b: Mapping[str, Any], apart_from: Collection[str] = ()) -> None:
+    """Raises NotComparable where the manifests of two runs are not of one bench and one seed.
+
+    Fields of MUST_AGREE that `apart_from` has may differ.
+    """
     for field in MUST_AGREE:
+        if field in apart_from:
+            continue
         there, here = _at(a, field), _at(b, field)
         if there != here:
             raise NotComparable(
-                f"the runs are not comparable: {field} is {_shown(there)} in A and {_shown(here)} in B"
+                f"the runs are not comparable: {field} is {_shown(there)} in A and {_shown(here)} in B",
+                field,
             )
 
 
@@ -40,7 +50,8 @@ def check_identities(metric: str, a: str, b: str) -> None:
         here, there, rest = a, b, ""
     raise NotComparable(
         f"metric {metric} is not comparable: its identity has {here!r} in A and {there!r} in B{rest}; score "
-        f"both runs alike, or choose others with --metrics"
+        f"both runs alike, or choose others with --metrics",
+        f"identity of {metric}",
     )
 
 

@@ -105,12 +105,13 @@ class Chosen:
     left_out: tuple[tuple[str, str], ...]
 
 
-def pair_samples(a: RunView, b: RunView) -> Pairing:
+def pair_samples(a: RunView, b: RunView, *, other_seeds: bool = False) -> Pairing:
     """Pairs the samples of two runs by prompt and index.
 
-    Raises NotComparable where the runs are not of one bench and seed, InputError where no pair is left.
+    Raises NotComparable where the runs are not of one bench and, but for `other_seeds`, of one seed;
+    InputError where no pair is left.
     """
-    check_runs(a.manifest, b.manifest)
+    check_runs(a.manifest, b.manifest, ("run_seed",) if other_seeds else ())
     planned_b = set(_planned(b))
     planned_a = list(_planned(a))
     common = [place for place in planned_a if place in planned_b]
@@ -169,17 +170,18 @@ def image_differences(
     bounds: tuple[float, float] | None,
     *,
     shared_seeds: bool = False,
+    by_category: bool = True,
 ) -> list[Difference]:
     """A per-image metric's difference over all pairs, then over each category in the bench's order.
 
-    Pairs of which neither picture has a value, as the metric does not apply, are left out. `shared_seeds`
-    says that sample i of every prompt was drawn from the same noise: then prompt and index are two crossed
-    factors.
+    Pairs of which neither picture has a value, as the metric does not apply, are left out, and so are
+    categories where not `by_category`. `shared_seeds` says that sample i of every prompt was drawn from the
+    same noise: then prompt and index are two crossed factors.
     """
     metric = score.metric
     category = {prompt.id: prompt.category for prompt in a.prompts}
     groups: list[str | None] = [None]
-    if any(category.values()):
+    if by_category and any(category.values()):
         groups += dict.fromkeys(category.values())
     rows = []
     for group in groups:

@@ -15,7 +15,9 @@ import typer
 from drawbench.errors import InputError
 
 FINE = 0
+BAD_VERDICT = 1
 BAD_INPUT = 2
+INCONCLUSIVE = 3
 NOT_COMPARABLE = 4
 BROKEN = 70
 INTERRUPTED = 130

@@ -42,7 +42,7 @@ from harness.store import RunStore
 from harness.summary import (
     SUMMARY_NAME,
     build_summary,
-    keep_scores,
+    keep_earlier,
     planned_samples,
     read_summary,
     write_summary,
@@ -272,10 +272,6 @@ def _judge(
     Without a scorer the scores of an earlier process stay, unless the pictures have `changed` since; and all
     that it wrote stays where there is nothing new to say.
     """
-    from harness.grid import write_grid
-    from harness.report import write_report
-    from harness.run_view import RunView
-
     samples = planned_samples(manifest, lines)
     seconds: dict[str, float] = {}
     scored = None
@@ -288,6 +284,7 @@ def _judge(
         manifest,
         lines,
         on_failure=on_failure,
+        samples=samples,
         scores=scored.scores if scored else (),
         notes=scored.notes if scored else (),
         skipped=scored.skipped if scored else (),
@@ -301,12 +298,16 @@ def _judge(
             (run_dir / SCORES_NAME).unlink(missing_ok=True)
     elif scorer is None and (run_dir / SUMMARY_NAME).exists():
         before = read_summary(run_dir)
-        keep_scores(summary, before)
+        keep_earlier(summary, before)
         pages = all((run_dir / name).exists() for name in PAGES)
         if pages and all(summary[name] == before.get(name) for name in summary.keys() - OF_THE_PROCESS):
             return before
     with writing_to(run_dir):
         write_summary(run_dir, summary)
+    from harness.grid import write_grid  # not before: a finished run is resumed without them
+    from harness.report.page import write_report
+    from harness.run_view import RunView
+
     with progress.stage("grid and report", 2) as advance:
         view = RunView.load(run_dir, manifest, samples)
         write_grid(run_dir, run=view)

@@ -9,13 +9,24 @@ dashed line.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
 ROW_HEIGHT = 26
 AXIS_HEIGHT = 22
+BAR_HEIGHT = 20
 EDGE = 4.0
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A value with its interval; a `mark` of one letter stands in its dot."""
+
+    value: float
+    low: float
+    high: float
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,27 +73,47 @@ def make_axis(values: Sequence[float], ticks: int = 4) -> Axis:
     return Axis(places[0], places[-1], places)
 
 
-def interval_svg(value: float, low: float, high: float, axis: Axis, *, overall: float, label: str) -> str:
+def interval_svg(
+    value: float, low: float, high: float, axis: Axis, *, overall: float, label: str, mark: str = ""
+) -> str:
     """One row: a dot at `value`, a line from `low` to `high`, the `overall` value dashed behind.
 
-    `label` is what a screen reader says. Ends that are not finite are left out.
+    `label` is what a screen reader says; a `mark`, one letter, stands in the dot and says whose it is. Ends
+    that are not finite are left out, and so is `overall` where it is NaN.
     """
-    middle = ROW_HEIGHT / 2
+    bars = [Bar(value, low, high, mark)]
+    return intervals_svg(bars, axis, overall=overall, label=label)
+
+
+def intervals_svg(bars: Sequence[Bar], axis: Axis, *, overall: float, label: str) -> str:
+    """Several intervals below each other on one axis, drawn as `interval_svg` draws one."""
+    height = ROW_HEIGHT if len(bars) == 1 else BAR_HEIGHT * len(bars) + ROW_HEIGHT - BAR_HEIGHT
     parts = []
     for tick in axis.ticks:
         x = _x(axis, tick)
-        parts.append(f'<line class="tick" x1="{x}" x2="{x}" y1="0" y2="{ROW_HEIGHT}"/>')
+        parts.append(f'<line class="tick" x1="{x}" x2="{x}" y1="0" y2="{height}"/>')
     if math.isfinite(overall):
         x = _x(axis, overall)
-        parts.append(f'<line class="overall" x1="{x}" x2="{x}" y1="0" y2="{ROW_HEIGHT}"/>')
-    if math.isfinite(low) and math.isfinite(high):
-        left, right = _x(axis, low), _x(axis, high)
-        parts.append(f'<line class="whisker" x1="{left}" x2="{right}" y1="{middle:g}" y2="{middle:g}"/>')
+        parts.append(f'<line class="overall" x1="{x}" x2="{x}" y1="0" y2="{height}"/>')
+    for place, bar in enumerate(bars):
+        parts += _bar(bar, axis, ROW_HEIGHT / 2 + place * BAR_HEIGHT)
+    return _svg("".join(parts), height, f'role="img" aria-label="{escape(label, quote=True)}"')
+
+
+def _bar(bar: Bar, axis: Axis, middle: float) -> Iterator[str]:
+    if math.isfinite(bar.low) and math.isfinite(bar.high):
+        left, right = _x(axis, bar.low), _x(axis, bar.high)
+        yield f'<line class="whisker" x1="{left}" x2="{right}" y1="{middle:g}" y2="{middle:g}"/>'
         for x in (left, right):
-            parts.append(f'<line class="whisker" x1="{x}" x2="{x}" y1="{middle - 4:g}" y2="{middle + 4:g}"/>')
-    if math.isfinite(value):
-        parts.append(f'<circle class="dot" cx="{_x(axis, value)}" cy="{middle:g}" r="4.5"/>')
-    return _svg("".join(parts), ROW_HEIGHT, f'role="img" aria-label="{escape(label, quote=True)}"')
+            yield f'<line class="whisker" x1="{x}" x2="{x}" y1="{middle - 4:g}" y2="{middle + 4:g}"/>'
+    if not math.isfinite(bar.value):
+        return
+    x = _x(axis, bar.value)
+    if not bar.mark:
+        yield f'<circle class="dot" cx="{x}" cy="{middle:g}" r="4.5"/>'
+        return
+    yield f'<circle class="dot marked" cx="{x}" cy="{middle:g}" r="8"/>'
+    yield f'<text class="mark" x="{x}" y="{middle + 4:g}" text-anchor="middle">{escape(bar.mark)}</text>'
 
 
 def axis_svg(axis: Axis) -> str:

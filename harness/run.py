@@ -148,6 +148,13 @@ def run(
     ray_address: Annotated[
         str | None, typer.Option(help="A Ray cluster that runs already, such as auto or HOST:PORT.")
     ] = None,
+    worker_timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Kill a worker that needs longer for a batch; default: 20 x the slowest, 30 min or more.",
+        ),
+    ] = None,
     images_to: Annotated[
         str | None,
         typer.Option(help="A URL (s3://, gs://, ...) for workers that share no disk to write pictures to."),
@@ -198,7 +205,7 @@ def run(
             networks=split_networks(networks or ()),
         ),
         offline=offline,
-        engine=EngineOptions(engine, workers, ray_address, device.value),
+        engine=EngineOptions(engine, workers, ray_address, device.value, worker_timeout),
         shard=None if shard is None else parse_shard(shard),
         images_to=images_to,
         command=command_line(),

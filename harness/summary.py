@@ -40,6 +40,7 @@ def build_summary(
     lines: Sequence[Sample],
     *,
     on_failure: OnFailure,
+    samples: Sequence[Sample] | None = None,
     scores: Sequence[Score] = (),
     notes: Sequence[str] = (),
     skipped: Sequence[tuple[str, str]] = (),
@@ -50,12 +51,14 @@ def build_summary(
 ) -> dict[str, Any]:
     """The summary of a run from its manifest, all its ledger lines and its scores.
 
+    `samples` are its `planned_samples`, where they are at hand.
     `skipped` pairs a metric with why it was not computed. `cut_by_metrics` has the ids of the prompts that a
     metric's text encoder read in part; `truncated_prompts` are those that the model did. `seconds` maps a
     part of the work (scoring, ...) to how long it took in this process; `stages` has the log's account of
     each stage before this summary (see `harness.run_log`).
     """
-    samples = planned_samples(manifest, lines)
+    if samples is None:
+        samples = planned_samples(manifest, lines)
     failed = [sample for sample in samples if sample.status != "ok"]
     counts = {"planned": manifest["planned"], **count_statuses(samples)}
     counts["missing"] = counts["planned"] - len(samples)
@@ -77,7 +80,7 @@ def build_summary(
         "run_seed": manifest["run_seed"],
         "counts": counts,
         "on_failure": on_failure,
-        "drawn_again": len(lines) - len(latest(lines)),
+        "drawn_again": 0 if len(lines) == len(samples) else len(lines) - len(latest(lines)),
         "failures": [
             {"prompt_id": s.prompt_id, "index": s.index, "status": s.status, "reason": s.reason}
             for s in failed[:FAILURES_SHOWN]
@@ -103,10 +106,12 @@ def _plain_scores(scores: Sequence[Score]) -> list[dict[str, Any]]:
     return [score_to_dict(score) for score in scores]
 
 
-def keep_scores(summary: dict[str, Any], previous: Mapping[str, Any]) -> None:
-    """Takes the scores of an earlier summary of the same pictures over into this one."""
+def keep_earlier(summary: dict[str, Any], previous: Mapping[str, Any]) -> None:
+    """Takes over, from an earlier summary of the same pictures, its scores and what work it tells of."""
     for name in ("scores", "notes", "skipped", "truncated_by_metrics"):
         summary[name] = previous[name]
+    if not summary["stages"]:
+        summary["stages"] = previous.get("stages", [])
 
 
 def write_summary(run_dir: Path, summary: Mapping[str, Any]) -> None:

@@ -54,10 +54,11 @@ def finding(check: str, n: int, problems: Sequence[str]) -> Finding:
     return Finding(check, "fails" if problems else "holds", n, tuple(problems))
 
 
-def verify_folder(run_dir: Path, progress: Progress) -> Iterator[Finding]:
+def verify_folder(run_dir: Path, progress: Progress, *, decode: bool = True) -> Iterator[Finding]:
     """The checks that need nothing but the folder: configuration, prompts, ledger, pictures, summary.
 
-    Raises InputError where the folder is no run or its files are malformed.
+    Without `decode` pictures are hashed alone, which takes a tenth of the time. Raises InputError where the
+    folder is no run or its files are malformed.
     """
     manifest = read_manifest(run_dir)
     lines = read_ledger(run_dir)
@@ -66,7 +67,7 @@ def verify_folder(run_dir: Path, progress: Progress) -> Iterator[Finding]:
     yield _prompts(manifest, tuple(prompts.values()))
     yield finding("ledger", len(lines), list(_ledger_problems(manifest, prompts, lines)))
     samples = planned_samples(manifest, lines)
-    yield finding("pictures", len(samples), list(_picture_problems(run_dir, samples, progress)))
+    yield finding("pictures", len(samples), list(_picture_problems(run_dir, samples, progress, decode)))
     yield _summary(run_dir, manifest, lines)
 
 
@@ -140,7 +141,9 @@ def _ledger_problems(
             yield f"{where}: its key is not that of this model, prompt, seed and settings"
 
 
-def _picture_problems(run_dir: Path, samples: Sequence[Sample], progress: Progress) -> Iterator[str]:
+def _picture_problems(
+    run_dir: Path, samples: Sequence[Sample], progress: Progress, decode: bool
+) -> Iterator[str]:
     with progress.stage("hashing pictures", len(samples)) as advance:
         for sample in samples:
             advance(1)
@@ -153,6 +156,8 @@ def _picture_problems(run_dir: Path, samples: Sequence[Sample], progress: Progre
                 continue
             if hashlib.sha256(data).hexdigest() != sample.sha256:
                 yield f"{sample.path}: not the picture that was made (its sha256 differs)"
+                continue
+            if not decode:
                 continue
             try:
                 with Image.open(io.BytesIO(data)) as picture:

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.exits import FINE
+from harness.exits import BAD_VERDICT, FINE
 from harness.run import Device, DeviceFlag, JsonFlag, WeightsFlag
 
 if TYPE_CHECKING:
     from harness.verify import Finding
-
-BAD_VERDICT = 1
 
 
 def verify(

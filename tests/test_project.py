@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 MAIN = "pip install -c constraints.txt . && python -m harness.run --model imagen --bench drawbench"
-TEST = 'pip install -c constraints.txt ".[test]" && pytest'
+TEST = 'pip install -c constraints.txt ".[test]" && pytest -n auto'
 
 
 def _code_lines(text: str) -> Iterator[str]:
@@ -80,6 +80,7 @@ def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 TRAINED = "imagen:my_cascade"
+DOCUMENTS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
 ELSEWHERE = (TRAINED, "my_model:", "diffusers:my_pipeline")  # by tests of their own
 
 
@@ -109,9 +110,10 @@ def test_the_readmes_run_commands_are_understood(
 
 
 def _tool_commands() -> list[str]:
-    """Every `drawbench ...` of the README but `describe`, which has a test of its own."""
+    """Every `drawbench ...` of the README but `describe` and `rate`, which have tests of their own."""
     lines = (line for line in _code_lines(README) if line.startswith("drawbench "))
-    return [line.removeprefix("drawbench ") for line in lines if " describe " not in line]
+    commands = [line.removeprefix("drawbench ") for line in lines]
+    return [command for command in commands if command.split()[0] not in ("describe", "rate")]
 
 
 def test_the_readmes_tools_do_what_it_says(newcomer: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,12 +129,26 @@ def test_the_readmes_tools_do_what_it_says(newcomer: Path, capsys: pytest.Captur
     first, second = sorted(str(path) for path in Path("runs").iterdir())
     one, other = sorted(str(path) for path in Path("shards").iterdir())
     known = {"RUN_A": first, "RUN_B": second, "RUN": first, "SHARD_1": one, "SHARD_2": other}
+    known["scenes:n=50"] = "scenes:n=3"
     commands = _tool_commands()
     assert len(commands) >= 10
     for command in commands:
         words = [known.get(word, word) for word in shlex.split(command)]
-        assert tool(words) == 0, (command, capsys.readouterr().err)
-    for made in ("explained/explain-fid.png", "my_references.npz", "difference.png", "my_run.parquet"):
+        if words[:2] == ["study", "analyse"]:
+            assert tool(["study", "simulate", "my_study", "--raters", "4"]) == 0
+        verdicts = (0, 1, 3) if words[0] == "compare" else (0,)
+        assert tool(words) in verdicts, (command, capsys.readouterr().err)
+    for made in (
+        "explained/explain-fid.png",
+        "my_references.npz",
+        "difference.png",
+        "my_run.parquet",
+        "both.html",
+        "results/index.html",
+        "verdict/verdict.json",
+        "curve.svg",
+        "my_analysis/report.html",
+    ):
         assert (newcomer / made).exists(), made
     assert (newcomer / "merged" / "summary.json").is_file()
 
@@ -187,7 +203,9 @@ def test_every_bench_model_and_metric_is_in_the_readme() -> None:
             assert bench in {info.name for info in available()}
 
 
-@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "results/README.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "results/README.md", *DOCUMENTS]
+)
 def test_links_between_documents_lead_somewhere(name: str) -> None:
     document = ROOT / name
     for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):

@@ -13,17 +13,23 @@ from harness.types import Model, Request
 
 @dataclass(frozen=True)
 class LocalEngine:
-    """One batch after the other in this process, or `workers` processes that take batches in turn."""
+    """One batch after the other in this process, or `workers` processes that take batches in turn.
+
+    `limit` is how many seconds a batch of another process may take before that process counts as hung.
+    """
 
     workers: int = 1
     device: str = "auto"
+    limit: float | None = None
 
     def start(self, model: Model, job: Job, upcoming: Sequence[Request]) -> Crew:
         """See `harness.engines.Engine`."""
         if self.workers > 1:
             from harness.engines.processes import start_processes
 
-            return start_processes(model, job, upcoming, workers=self.workers, device=self.device)
+            return start_processes(
+                model, job, upcoming, workers=self.workers, device=self.device, limit=self.limit
+            )
         worker = Worker(model, job)
         worker.load(upcoming)
         return ThisProcess(worker)

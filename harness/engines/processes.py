@@ -27,15 +27,24 @@ HEAR_SECONDS = 1.0
 
 
 def start_processes(
-    model: Model, job: Job, upcoming: Sequence[Request], *, workers: int, device: str
+    model: Model,
+    job: Job,
+    upcoming: Sequence[Request],
+    *,
+    workers: int,
+    device: str,
+    limit: float | None = None,
 ) -> ProcessCrew:
-    """`workers` processes. The k-th of them sees one GPU, the k-th round and round. Raises InputError."""
+    """`workers` processes. The k-th of them sees one GPU, the k-th round and round. Raises InputError.
+
+    `limit` is how many seconds a batch may take before its worker counts as hung.
+    """
     if job.recipe is None:
         raise ValueError("a model that cannot be made anew cannot be drawn with in other processes")
     ahead = tuple(upcoming) if isinstance(model, LooksAhead) else ()
     gpus = _visible_gpus(device)
     environments = [{GPUS: gpus[k % len(gpus)]} if gpus else {} for k in range(workers)]
-    return ProcessCrew(job, ahead, environments)
+    return ProcessCrew(job, ahead, environments, limit)
 
 
 @dataclass
@@ -53,8 +62,13 @@ class ProcessCrew:
     """A crew of processes; see `harness.engines.Crew`. Each of `environments` is one worker's own."""
 
     def __init__(
-        self, job: Job, upcoming: Sequence[Request], environments: Sequence[Mapping[str, str]]
+        self,
+        job: Job,
+        upcoming: Sequence[Request],
+        environments: Sequence[Mapping[str, str]],
+        limit: float | None = None,
     ) -> None:
+        self._limit = limit
         self._job = job
         self._upcoming = upcoming
         self._environments = environments
@@ -63,7 +77,7 @@ class ProcessCrew:
 
     def carry_out(self, requests: Sequence[Request], batch_size: int) -> Iterator[Answers]:
         """See `harness.engines.Crew`."""
-        return dispatch.carry_out(self, requests, batch_size)
+        return dispatch.carry_out(self, requests, batch_size, self._limit)
 
     def fill(self, wanted: int) -> None:
         """See `harness.engines.dispatch.Staff`."""
@@ -107,6 +121,10 @@ class ProcessCrew:
             hand.busy = False
             heard.append((name, message))
         return heard
+
+    def end(self, worker: Hashable) -> None:
+        """See `harness.engines.dispatch.Staff`."""
+        self._hands[worker].process.kill()  # type: ignore[index]
 
     def __enter__(self) -> ProcessCrew:
         return self

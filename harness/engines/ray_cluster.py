@@ -34,11 +34,15 @@ OBJECT_STORE_BYTES = 80_000_000
 
 @dataclass(frozen=True)
 class RayEngine:
-    """`address` is a running cluster's, such as "auto" or "host:6379"; None starts one on this machine."""
+    """`address` is a running cluster's, such as "auto" or "host:6379"; None starts one on this machine.
+
+    `limit` is how many seconds a batch may take before its worker counts as hung.
+    """
 
     workers: int | None = None
     address: str | None = None
     device: str = "auto"
+    limit: float | None = None
 
     def start(self, model: Model, job: Job, upcoming: Sequence[Request]) -> Crew:
         """See `harness.engines.Engine`. Raises InputError without Ray, or where there is no such cluster."""
@@ -56,7 +60,9 @@ class RayEngine:
             if self.device == "cuda" and not with_gpu:
                 raise InputError("--device cuda: no machine of the Ray cluster has a GPU")
             ahead = tuple(upcoming) if isinstance(model, LooksAhead) else ()
-            return RayCrew(ray, job, ahead, workers=self.workers, with_gpu=with_gpu, shut_down=mine)
+            return RayCrew(
+                ray, job, ahead, workers=self.workers, with_gpu=with_gpu, shut_down=mine, limit=self.limit
+            )
         except BaseException:
             if mine:
                 ray.shutdown()
@@ -121,8 +127,10 @@ class RayCrew:
         workers: int | None,
         with_gpu: bool,
         shut_down: bool,
+        limit: float | None,
     ) -> None:
         self._ray = ray
+        self._limit = limit
         self._workers = workers
         self._with_gpu = with_gpu
         self._shut_down = shut_down
@@ -137,7 +145,7 @@ class RayCrew:
 
     def carry_out(self, requests: Sequence[Request], batch_size: int) -> Iterator[Answers]:
         """See `harness.engines.Crew`."""
-        return dispatch.carry_out(self, requests, batch_size)
+        return dispatch.carry_out(self, requests, batch_size, self._limit)
 
     def fill(self, wanted: int) -> None:
         """See `harness.engines.dispatch.Staff`. Actors that the cluster has no room for yet wait for it."""
@@ -174,6 +182,10 @@ class RayCrew:
                 message = self._lost(name, error)
             heard.append((name, message))
         return heard
+
+    def end(self, worker: Hashable) -> None:
+        """See `harness.engines.dispatch.Staff`."""
+        self._ray.kill(self._hands[worker].actor)  # type: ignore[index]
 
     def __enter__(self) -> RayCrew:
         return self

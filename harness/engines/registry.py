@@ -19,6 +19,9 @@ ENTRY_POINT_GROUP = "drawbench.engines"
 class EngineOptions:
     """What an engine is told. `workers` None leaves their number to it; `address` is a cluster's.
 
+    A worker that needs more than `worker_timeout` seconds for a batch counts as hung; None leaves it to the
+    pace of the others (see `harness.engines.dispatch.Watch`).
+
     Raises InputError where there could be no such engine.
     """
 
@@ -26,10 +29,17 @@ class EngineOptions:
     workers: int | None = None
     address: str | None = None
     device: str = "auto"
+    worker_timeout: float | None = None
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
             raise InputError(f"--workers must be at least 1, not {self.workers}")
+        if self.worker_timeout is not None and not self.worker_timeout > 0:
+            raise InputError(f"--worker-timeout must be above 0 seconds, not {self.worker_timeout:g}")
+        if self.worker_timeout is not None and self.name == "local" and (self.workers or 1) < 2:
+            raise InputError(
+                "--worker-timeout needs workers that can be ended: --workers 2 or more, or --engine ray"
+            )
         if self.name == "local" and self.address is not None:
             raise InputError("--ray-address is of use with --engine ray only")
 
@@ -40,13 +50,13 @@ class EngineOptions:
 def _local(options: EngineOptions) -> Engine:
     from harness.engines.local import LocalEngine
 
-    return LocalEngine(options.workers or 1, options.device)
+    return LocalEngine(options.workers or 1, options.device, options.worker_timeout)
 
 
 def _ray(options: EngineOptions) -> Engine:
     from harness.engines.ray_cluster import RayEngine
 
-    return RayEngine(options.workers, options.address, options.device)
+    return RayEngine(options.workers, options.address, options.device, options.worker_timeout)
 
 
 _BUILT_IN: Mapping[str, tuple[Callable[[EngineOptions], Engine], str]] = {

@@ -34,7 +34,7 @@ def two_way_mean(values: ArrayLike, rows: ArrayLike, columns: ArrayLike) -> TEst
     deviations = x - mean
     by_row = _clustered(deviations, row)
     by_column = _clustered(deviations, column)
-    residuals = _additive_residuals(deviations, row, column)
+    residuals = additive_residuals(deviations, row, column)
     noise = float(residuals @ residuals) / left / n
     with_row, with_column = by_row > noise, by_column > noise
     variance = noise + with_row * (by_row - noise) + with_column * (by_column - noise)
@@ -53,7 +53,7 @@ def _clustered(deviations: Numbers, labels: Labels) -> float:
     return float(sums.size / (sums.size - 1) * (sums @ sums)) / deviations.size**2
 
 
-def _additive_residuals(values: Numbers, row: Labels, column: Labels) -> Numbers:
+def additive_residuals(values: Numbers, row: Labels, column: Labels) -> Numbers:
     """What is left of values (n,) without their rows' and columns' effects (least squares)."""
     left = values.copy()
     for _ in range(_SWEEPS):  # one sweep is enough where every pair is there

@@ -43,11 +43,13 @@ def make_run(tmp_path: Path) -> MakeRun:
         failures: Mapping[str, Failure] | None = None,
         unmade: Sequence[str] = (),
         scores: Sequence[Score] = (),
-        values: Mapping[str, float] | None = None,
+        values: Mapping[str | tuple[str, int], float] | None = None,
         reasons: Mapping[str, str] | None = None,
         notices: tuple[str, ...] = (),
         finished: bool = True,
         name: str = "run",
+        settings: Mapping[str, Any] | None = None,
+        seed: int = 7,
     ) -> Path:
         run_dir = tmp_path / name
         pairs = [(category, text) for category, listed in texts.items() for text in listed]
@@ -55,7 +57,7 @@ def make_run(tmp_path: Path) -> MakeRun:
             Prompt(f"p{number:03d}", text, category) for number, (category, text) in enumerate(pairs)
         )
         bench = Bench("test-bench", "1", prompts, samples_per_prompt, notices=notices, source="a test")
-        plan = make_plan(bench, settings={"guidance_scale": 1.5}, seed=7)
+        plan = make_plan(bench, settings=settings or {"guidance_scale": 1.5}, seed=seed)
         identity = {"name": "striped", "version": 1}
         manifest = build_manifest(
             plan, identity, model_spec="striped", bench_spec="test-bench", command=["python", "-m", "x <y>"]
@@ -89,17 +91,17 @@ def make_run(tmp_path: Path) -> MakeRun:
             rows = [
                 {
                     "key": "k",
-                    "prompt_id": id_,
-                    "index": 0,
+                    "prompt_id": place[0],
+                    "index": place[1],
                     "category": "",
                     "metric": "align_conse",
                     "value": value,
                 }
-                for id_, value in values.items()
+                for place, value in ((k if isinstance(k, tuple) else (k, 0), v) for k, v in values.items())
             ]
             table = pd.DataFrame(rows).assign(identity="align_conse[x]")
             if reasons:
-                table["reason"] = [reasons.get(id_) for id_ in values]
+                table["reason"] = [reasons.get(row["prompt_id"]) for row in rows]
             table.to_parquet(run_dir / "scores.parquet")
         return run_dir
 

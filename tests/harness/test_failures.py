@@ -30,7 +30,7 @@ from harness.ledger import LEDGER_NAME, read_ledger
 from harness.manifest import build_manifest, write_manifest
 from harness.plan import Plan, make_plan
 from harness.progress import NoProgress
-from harness.report import STATUS_WORDS, write_report
+from harness.report.page import STATUS_WORDS, write_report
 from harness.results_table import counts_line, print_summary
 from harness.store import RunStore
 from harness.summary import build_summary, write_summary

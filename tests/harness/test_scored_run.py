@@ -50,7 +50,9 @@ def test_run_score_again_and_keep(folder: Path, capsys: Output) -> None:
     ledger = (run / "ledger.jsonl").read_bytes()
 
     assert main([*command, "--no-score"]) == 0
-    assert json.loads((run / "summary.json").read_text())["scores"] == summary["scores"]
+    resumed = json.loads((run / "summary.json").read_text())
+    assert resumed["scores"] == summary["scores"]
+    assert resumed["stages"] == summary["stages"] != [], "a resume that made nothing tells what was done"
 
     capsys.readouterr()
     assert cli.main(["score", str(run), "--metrics", "align_conse", "--json"]) == 0

@@ -63,6 +63,14 @@ class Moody:
             raise SystemExit(3)
         if mood == "kills":
             os.kill(os.getpid(), signal.SIGKILL)
+        if mood == "hangs":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        if mood == "hangs-once":
+            try:
+                (self.here / f"hung-{request.prompt.id}").touch(exist_ok=False)
+                os.kill(os.getpid(), signal.SIGSTOP)
+            except FileExistsError:
+                pass
         if mood == "kills-once":
             try:
                 (self.here / f"killed-{request.prompt.id}").touch(exist_ok=False)

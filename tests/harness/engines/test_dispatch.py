@@ -8,7 +8,18 @@ from hypothesis import strategies as st
 from drawbench.errors import InputError
 from drawbench.types import Prompt
 from harness.engines import Outcome
-from harness.engines.dispatch import Answered, Fault, Lost, Message, Ready, Refusal, carry_out
+from harness.engines.dispatch import (
+    HUNG_SECONDS,
+    HUNG_TIMES,
+    Answered,
+    Fault,
+    Lost,
+    Message,
+    Ready,
+    Refusal,
+    Watch,
+    carry_out,
+)
 from harness.types import Request
 
 
@@ -35,6 +46,9 @@ class PlannedStaff:
     def give(self, worker: Hashable, requests: Sequence[Request]) -> None:
         self.ready.remove(worker)
         self.working[worker] = requests
+
+    def end(self, worker: Hashable) -> None:
+        raise AssertionError("none of them hangs")
 
     def hear(self) -> list[tuple[Hashable, Message]]:
         heard, self.told = self.told, []
@@ -125,3 +139,54 @@ def test_deaths_at_the_start_do_not_end_a_run_in_which_others_draw() -> None:
     staff = Unlucky(1, frozenset(), [])
     answers = [pair for some in carry_out(staff, requests(4), 2) for pair in some]
     assert sorted(place for place, _ in answers) == [0, 1, 2, 3]
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_worker_hangs_once_it_is_slower_than_the_limit() -> None:
+    clock = Clock()
+    watch = Watch(10.0, clock)
+    watch.given("a", 3)
+    clock.now = 5.0
+    watch.given("b", 3)
+    clock.now = 10.5
+    assert watch.hung() == [("a", "ended after 10 s without an answer")]
+    assert watch.hung() == [], "it is ended once"
+    watch.heard("a", answered=False)
+    clock.now = 14.0
+    watch.heard("b", answered=True)
+    clock.now = 99.0
+    assert watch.hung() == []
+
+
+def test_without_a_limit_the_pace_of_the_slowest_decides_and_nobody_before_a_first_answer() -> None:
+    clock = Clock()
+    watch = Watch(None, clock)
+    watch.given("slow", 4)
+    watch.given("hung", 4)
+    clock.now = 100_000.0
+    assert watch.hung() == [], "nothing is known of the model's pace yet"
+    watch.heard("slow", answered=True)
+    watch.given("slow", 2)
+    clock.now += 2 * HUNG_TIMES * 25_000.0
+    assert watch.hung() == [("hung", f"ended after {clock.now:.0f} s without an answer")]
+    clock.now += 1.0
+    assert [worker for worker, _ in watch.hung()] == ["slow"]
+
+
+def test_without_a_limit_a_fast_model_has_half_an_hour() -> None:
+    clock = Clock()
+    watch = Watch(None, clock)
+    watch.given("a", 1)
+    clock.now = 0.01
+    watch.heard("a", answered=True)
+    watch.given("a", 1)
+    clock.now = HUNG_SECONDS
+    assert watch.hung() == []
+    clock.now += 0.02
+    assert [worker for worker, _ in watch.hung()] == ["a"]

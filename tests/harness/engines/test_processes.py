@@ -1,6 +1,7 @@
 """Real processes, really killed."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -42,6 +43,18 @@ def test_the_batch_of_a_killed_worker_is_given_to_another(draw: Any_, plan_of: A
     again = draw(LocalEngine(), plan, tmp_path / "again")
     assert (killed.told, killed.pictures) == (again.told, again.pictures)
     assert len(list(tmp_path.glob("killed-*"))) == 2
+
+
+def test_the_batch_of_a_hung_worker_is_given_to_another(draw: Any_, plan_of: Any_, tmp_path: Path) -> None:
+    plan = plan_of("ok", "hangs-once", "ok", "ok", "hangs", "ok")
+    run = draw(LocalEngine(2, limit=0.5), plan, tmp_path / "run", batch_size=1)
+    assert {s.prompt_id: s.status for s in run.lines if s.status != "ok"} == {"p4": "error"}
+    (failed,) = (s for s in run.lines if s.status != "ok")
+    assert failed.reason is not None
+    assert re.fullmatch(
+        r"3 workers died while drawing it, the last: ended after \d+ s without an answer", failed.reason
+    )
+    assert len(list(tmp_path.glob("hung-*"))) == 1
 
 
 def test_what_kills_every_worker_fails_alone(draw: Any_, plan_of: Any_, tmp_path: Path) -> None:

@@ -58,21 +58,23 @@ def kill_now_and_then(folder: Path, seconds: float, stop: threading.Event, kille
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
-def test_three_workers_one_of_them_killed_again_and_again(draw: Any_, plan_of: Any_, tmp_path: Path) -> None:
+def test_three_workers_one_of_them_killed_again_and_again_and_one_that_hangs(
+    draw: Any_, plan_of: Any_, tmp_path: Path
+) -> None:
     """The minutes-long version of this test is benchmarks/ray_kill.py."""
-    plan = plan_of(*["slow 0.25", "raises", "slow 0.3", "filtered"] * 30)
+    plan = plan_of(*["slow 0.25", "raises", "slow 0.3", "filtered"] * 30, "hangs-once")
     stop, killed = threading.Event(), []
     killer = threading.Thread(target=kill_now_and_then, args=(tmp_path, 3.0, stop, killed))
     killer.start()
     try:
-        run = draw(RayEngine(workers=3), plan, tmp_path / "run", batch_size=2)
+        run = draw(RayEngine(workers=3, limit=5.0), plan, tmp_path / "run", batch_size=2)
     finally:
         stop.set()
         killer.join()
     assert len(killed) >= 2
     assert not ray.is_initialized()
     alone = draw(LocalEngine(), plan, tmp_path / "alone", batch_size=7)
-    assert len(alone.pictures) == 60
+    assert len(alone.pictures) == 61
     assert (run.told, run.pictures) == (alone.told, alone.pictures)
 
 

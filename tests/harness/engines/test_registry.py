@@ -43,3 +43,7 @@ def test_what_cannot_be() -> None:
         EngineOptions(workers=0)
     with pytest.raises(InputError, match="of use with --engine ray only"):
         EngineOptions(address="auto")
+    with pytest.raises(InputError, match="--worker-timeout must be above 0"):
+        EngineOptions(workers=2, worker_timeout=0.0)
+    with pytest.raises(InputError, match="--worker-timeout needs workers"):
+        EngineOptions(worker_timeout=60.0)

@@ -16,14 +16,13 @@ from PIL import Image
 
 from drawbench.errors import InputError
 from harness.pictures import encode_png
-from harness.report import (
-    MAX_PICTURES,
-    category_tables,
-    format_number,
-    format_short,
-    thumbnail,
-    write_report,
-)
+from harness.report import cards
+from harness.report.categories import category_tables
+from harness.report.lineup import Lineup
+from harness.report.numbers import format_number, format_short
+from harness.report.page import write_report
+from harness.report.thumbnails import thumbnail
+from harness.run_view import RunView
 from harness.types import Failure, Score
 
 MakeRun = Callable[..., Path]
@@ -172,9 +171,9 @@ def test_markup_in_prompts_and_reasons_stays_text(make_run: MakeRun) -> None:
         notices=("<b>notice</b>",),
     )
     page = _read(run_dir)
-    assert len(page.all("script")) == 1
+    assert [tag.get("type") for tag in page.all("script")] == ["application/json", None]
     assert {name for _, attributes in page.elements for name in attributes if name.startswith("on")} == set()
-    assert not page.all("b")
+    assert {tag.get("class") for tag in page.all("b")} <= {"own", "letter"}
     assert not page.all("i")
     alternatives = [image["alt"] for image in page.all("img")]
     assert alternatives[0] == HOSTILE[0]
@@ -226,11 +225,14 @@ def test_pictures_carry_prompt_link_score_and_the_right_pixels(make_run: MakeRun
         data = base64.b64decode((image["src"] or "").removeprefix("data:image/webp;base64,"))
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")), original)
         assert (image["width"], image["height"]) == ("64", "64")
-    figures = page.all("figure")
-    assert [json.loads(figure["data-scores"] or "") for figure in figures] == [{}, {"align_conse": 0.125}, {}]
-    assert [figure["data-category"] for figure in figures] == ["A", "A", "B"]
-    orders = [(o["data-best"], o["data-first"]) for o in page.all("option") if "data-best" in o]
-    assert orders == [("higher", "best"), ("higher", "worst")]
+    data = json.loads(next(text for tag, text in page.texts if tag == "script"))
+    assert data == {
+        "metrics": [{"name": "align_conse", "direction": "higher", "decimals": 3}],
+        "runs": ["A"],
+        "cards": [[[[None]]], [[[0.125]]], [[[None]]]],
+    }
+    assert [card["data-category"] for card in page.all("article") if card.get("id")] == ["A", "A", "B"]
+    assert [option.get("value") for option in page.all("option")][:4] == ["0", "", "best", "worst"]
 
 
 def test_two_hundred_noisy_pictures_stay_under_15_megabytes(make_run: MakeRun) -> None:
@@ -244,12 +246,12 @@ def test_two_hundred_noisy_pictures_stay_under_15_megabytes(make_run: MakeRun) -
     assert (run_dir / "report.html").stat().st_size < 15_000_000
 
 
-def test_a_large_run_shows_a_part_and_says_so(make_run: MakeRun) -> None:
-    run_dir = make_run({"A": ["a"] * (MAX_PICTURES + 5), "B": ["b"] * 10}, size=(4, 4), finished=False)
-    page = _read(run_dir)
-    assert len(page.all("img")) == MAX_PICTURES
-    assert [image["alt"] for image in page.all("img")].count("b") == 10
-    assert f"{MAX_PICTURES} of {MAX_PICTURES + 15} samples" in page.text
+def test_a_large_run_shows_a_part_and_says_so(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cards, "MAX_PICTURES", 20)
+    page = _read(make_run({"A": ["a"] * 25, "B": ["b"] * 5}, size=(4, 4), finished=False))
+    assert len(page.all("img")) == 20
+    assert [image["alt"] for image in page.all("img")].count("b") == 5
+    assert "20 of 30 prompts, the first of each category" in page.text
 
 
 def test_an_unfinished_run_and_a_damaged_picture_are_reported_as_such(make_run: MakeRun) -> None:
@@ -282,9 +284,10 @@ def test_every_link_within_the_page_has_its_target(make_run: MakeRun) -> None:
             assert attributes["aria-labelledby"] in identifiers
 
 
-def test_category_tables_share_one_axis_and_end_with_all() -> None:
+def test_category_tables_share_one_axis_and_end_with_all(make_run: MakeRun) -> None:
     scores = (_score(0.2), _score(0.1, "A"), _score(float("nan"), "B"), _score(9.0, metric="other"))
-    (table,) = category_tables(scores)
+    run = RunView.load(make_run({"A": ["a"], "B": ["b"]}, scores=scores))
+    (table,) = category_tables(Lineup.of([run]))
     assert [row.name for row in table.rows] == ["A", "B", "All"]
     assert "circle" in table.rows[0].plot
     assert "circle" not in table.rows[1].plot
@@ -319,9 +322,9 @@ def test_pictures_own_values_have_the_decimals_of_their_metric(largest: float, t
     ("size", "expected"), [((1024, 512), (256, 128)), ((64, 48), (64, 48)), ((1, 1), (1, 1))]
 )
 def test_thumbnails_keep_proportions(size: tuple[int, int], expected: tuple[int, int]) -> None:
-    _, shown, pixelated = thumbnail(Image.new("RGB", size, "teal"), 50_000)
-    assert shown == expected
-    assert pixelated == (max(size) <= 64)
+    small = thumbnail(Image.new("RGB", size, "teal"), 50_000)
+    assert small.size == expected
+    assert small.pixelated == (max(size) <= 64)
 
 
 def test_a_folder_that_cannot_be_reported_on_is_one_clear_line(tmp_path: Path) -> None:

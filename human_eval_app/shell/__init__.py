@@ -1,0 +1,1 @@
+"""The Streamlit pages around the rating pane, and the administrators' area."""

@@ -1,0 +1,97 @@
+"""Promise 8: every exclusion is logged and reversible; raw rows are never deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+from rating_steps import answer, enter, open_page, rate
+from small_studies import small_design
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from human_eval_app.design import StudyDesign
+from human_eval_app.records import Target
+from human_eval_app.store import RatingStore
+
+MakeStore = Callable[[StudyDesign], RatingStore]
+
+
+@pytest.mark.parametrize("target", ["rater", "rating", "item"])
+def test_what_is_excluded_comes_back_as_it_was(make_store: MakeStore, target: Target) -> None:
+    store = make_store(small_design("realism", prompts=6))
+    raters = [enter(store), enter(store)]
+    for rater in raters:
+        rate(store, rater)
+    before, log = store.ratings(revisions=True), list(store.events())
+    row = before[before.role == "rating"].iloc[0]
+    target_id = {"rater": str(row.rater), "rating": row.presentation, "item": row["item"]}[target]
+    column = {"rater": "rater", "rating": "presentation", "item": "item"}[target]
+    assert store.exclude(target, target_id, "seen twice", by="ana")
+    assert not store.exclude(target, target_id, "once more", by="ana")
+    out = store.ratings(revisions=True)
+    hit = out[column].astype(str) == target_id
+    assert list(out.excluded) == list(hit)
+    assert 0 < hit.sum() < len(out)
+    assert set(out[hit].excluded_reason) == {f"{target}: seen twice"}
+    flags = ["excluded", "excluded_reason"]
+    pd.testing.assert_frame_equal(out.drop(columns=flags), before.drop(columns=flags))
+    progress = store.progress()
+    counts = {
+        "rater": progress.excluded_raters,
+        "rating": progress.excluded_ratings,
+        "item": progress.excluded_items,
+    }
+    assert counts == {"rater": 0, "rating": 0, "item": 0} | {target: 1}
+    assert store.include(target, target_id, "a mistake", by="ben")
+    pd.testing.assert_frame_equal(store.ratings(revisions=True), before)
+    added = list(store.events())[len(log) :]
+    assert [(e.kind, e.by, e.target, e.target_id, e.detail["reason"]) for e in added] == [
+        ("exclude", "ana", target, target_id, "seen twice"),
+        ("include", "ben", target, target_id, "a mistake"),
+    ]
+
+
+def test_an_excluded_rater_sees_no_more_and_may_return(make_store: MakeStore) -> None:
+    store = make_store(small_design("realism", prompts=6, controls=2))
+    rater = enter(store)
+    rate(store, rater, pages=2)
+    page = open_page(store, rater)
+    store.exclude("rater", rater, "test account")
+    assert store.serve(rater) == store.stage(rater) == "screened_out"
+    assert store.rater(rater).status == "excluded"
+    assert store.rater(rater).excluded_reason == "test account"
+    store.include("rater", rater, "was a person")
+    assert open_page(store, rater).id == page.id
+    assert rate(store, rater) == "finished"
+
+
+def test_an_excluded_item_is_given_to_no_one_else(make_store: MakeStore) -> None:
+    design = small_design("realism", prompts=4, controls=0, practice=0)
+    store = make_store(design)
+    bad = design.items[0].id
+    store.exclude("item", bad, "broken picture")
+    assert rate(store, enter(store)) == "finished"
+    assert bad not in set(store.ratings()["item"])
+    assert store.progress().wanted == 9
+    store.include("item", bad, "mended")
+    rate(store, enter(store))
+    assert bad in set(store.ratings()["item"])
+
+
+@pytest.mark.parametrize("table", ["rating", "event"])
+@pytest.mark.parametrize("statement", ["UPDATE {} SET id = id + 1000", "DELETE FROM {}", "TRUNCATE {}"])
+def test_the_database_refuses_to_change_what_was_recorded(
+    make_store: MakeStore, table: str, statement: str
+) -> None:
+    store = make_store(small_design("realism"))
+    rater = enter(store)
+    answer(store, open_page(store, rater))
+    if statement.startswith("TRUNCATE") and store.database.is_sqlite:
+        statement = "DELETE FROM {} WHERE id > 0"  # SQLite has no TRUNCATE
+    before = store.ratings(revisions=True), list(store.events())
+    with pytest.raises(DBAPIError, match="append-only"), store.database.engine.begin() as connection:
+        connection.execute(text(statement.format(table)))
+    pd.testing.assert_frame_equal(store.ratings(revisions=True), before[0])
+    assert list(store.events()) == before[1]
