@@ -7,7 +7,8 @@ STUDY is a study folder, such as `drawbench study create` makes; it is copied, s
 rater is a real Chromium, whose clicks are timed in the page: from the click that answers the last question
 to the first frame with all of the next item's pictures in it. The others come over the HTTP interface from
 another process, each a page every `--seconds` (median), and preload like a browser; their time is from
-sending the answer to having the next item with its pictures. Medians have 95% intervals from order statistics.
+sending the answer to having the next item with its pictures. Medians have 95% intervals from order
+statistics.
 """
 
 from __future__ import annotations

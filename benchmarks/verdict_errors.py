@@ -337,7 +337,7 @@ def report(args: argparse.Namespace) -> Iterator[str]:
         ("simulated", f"simulated pairs of {SET_SIZE} prompts"),
     ):
         found = _read(args.work / f"{name}.json")
-        if found is None:
+        if found is None or not found.get("outcomes", found.get("found", {}).get("same")):
             yield f"  {what}: not run"
         elif name == "real":
             yield _tally(f"{what} of {found['prompts']} prompts", found["outcomes"])
@@ -345,6 +345,7 @@ def report(args: argparse.Namespace) -> Iterator[str]:
             plain, strict = zip(*found["found"]["same"], strict=True)
             yield _tally(f"{what}, resampled from {found['prompts']}", plain)
             yield _tally("  the same with every margin 0", strict)
+            yield f"    resampled: {found['baseline']}"
     found = _read(args.work / "simulated.json")
     if found is not None and "losses" in found:
         yield ""

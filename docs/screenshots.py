@@ -214,6 +214,8 @@ def shoot_admin(browser: Browser, base: str, token: str) -> None:
         for tab in page.get_by_role("tab").all():
             name = (tab.text_content() or "").split()[0].lower()
             tab.click()
+            if name == "results":
+                page.get_by_role("heading", name="Agreement").wait_for()
             page.wait_for_timeout(1500)
             save(page, f"admin-{name}-{size}", whole=True)
 

