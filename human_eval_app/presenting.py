@@ -87,9 +87,7 @@ def pages_of(connection: Connection, design: StudyDesign, rater_id: int) -> list
 def serve(
     connection: Connection, design: StudyDesign, now: int, rater_id: int
 ) -> tuple[Presentation | Phase, Presentation | None]:
-    """The page that is open for the rater, or opens the next one; and the page after it, leased for
-    preloading. See `RatingStore.serve`.
-    """
+    """The rater's open page, or opens the next; and the page after it, leased. See `RatingStore.serve_two`."""
     row: Any = lock_rater(connection, rater_id)
     status = lock_study(connection)
     if phase := _shut(row, status):
@@ -237,8 +235,8 @@ class _Server:
         return None if chosen is None else self._insert(chosen.item_id, role, chosen)
 
     def _controls_left(self, given: set[str]) -> list[Item]:
-        out = select(item.c.id).where(item.c.role == "control", item.c.excluded)
-        gone = given | set(self.connection.execute(out).scalars())
+        out = self.connection.execute(select(item.c.id).where(item.c.role == "control", item.c.excluded))
+        gone = given | set(out.scalars())
         return [known for known in self.design.items_of("control") if known.id not in gone]
 
     def _open_items(self, given: set[str]) -> list[Candidate]:
