@@ -87,7 +87,7 @@ def pages_of(connection: Connection, design: StudyDesign, rater_id: int) -> list
 def serve(
     connection: Connection, design: StudyDesign, now: int, rater_id: int
 ) -> tuple[Presentation | Phase, Presentation | None]:
-    """The rater's open page, or opens the next; and the page after it, leased. See `RatingStore.serve_two`."""
+    """The open page, or opens the next; and the page after it, leased. See `RatingStore.serve_two`."""
     row: Any = lock_rater(connection, rater_id)
     status = lock_study(connection)
     if phase := _shut(row, status):
