@@ -73,7 +73,7 @@ def _fits(value: Any, column: Column) -> bool:
 
 def _csv(rows: Iterable[Row], columns: Sequence[Column]) -> bytes:
     file = io.StringIO(newline="")
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(file, lineterminator="\r\n")  # or a lone \r in a text would not be quoted
     writer.writerow(column.name for column in columns)
     for row in rows:
         writer.writerow(

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +116,12 @@ def _tool_commands() -> list[str]:
     return [command for command in commands if command.split()[0] not in ("describe", "rate")]
 
 
+def _told(word: str, known: Mapping[str, str]) -> str:
+    """A word of a command with what stands for its placeholder, also behind "NAME="."""
+    name, equals, value = word.rpartition("=")
+    return known[word] if word in known else name + equals + known.get(value, value)
+
+
 def test_the_readmes_tools_do_what_it_says(newcomer: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from harness.cli import main as tool
     from harness.run import main as run
@@ -133,7 +139,7 @@ def test_the_readmes_tools_do_what_it_says(newcomer: Path, capsys: pytest.Captur
     commands = _tool_commands()
     assert len(commands) >= 10
     for command in commands:
-        words = [known.get(word, word) for word in shlex.split(command)]
+        words = [_told(word, known) for word in shlex.split(command)]
         if words[:2] == ["study", "analyse"]:
             assert tool(["study", "simulate", "my_study", "--raters", "4"]) == 0
         verdicts = (0, 1, 3) if words[0] == "compare" else (0,)

@@ -51,7 +51,7 @@ class Moody:
     def draw(self, request):
         assert request.prompt.id in self.known
         mood, _, rest = request.prompt.text.partition(" ")
-        if mood == "slow":
+        if mood == "slow" and "MOODY_HURRIES" not in os.environ:
             time.sleep(float(rest))
         if mood == "raises":
             raise RuntimeError("no")

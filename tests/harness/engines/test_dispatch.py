@@ -168,13 +168,13 @@ def test_without_a_limit_the_pace_of_the_slowest_decides_and_nobody_before_a_fir
     clock = Clock()
     watch = Watch(None, clock)
     watch.given("slow", 4)
-    watch.given("hung", 4)
+    watch.given("hung", 1)
     clock.now = 100_000.0
     assert watch.hung() == [], "nothing is known of the model's pace yet"
     watch.heard("slow", answered=True)
     watch.given("slow", 2)
     clock.now += 2 * HUNG_TIMES * 25_000.0
-    assert watch.hung() == [("hung", f"ended after {clock.now:.0f} s without an answer")]
+    assert watch.hung() == [("hung", "ended after 1100000 s without an answer")]
     clock.now += 1.0
     assert [worker for worker, _ in watch.hung()] == ["slow"]
 

@@ -59,7 +59,7 @@ def kill_now_and_then(folder: Path, seconds: float, stop: threading.Event, kille
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
 def test_three_workers_one_of_them_killed_again_and_again_and_one_that_hangs(
-    draw: Any_, plan_of: Any_, tmp_path: Path
+    draw: Any_, plan_of: Any_, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The minutes-long version of this test is benchmarks/ray_kill.py."""
     plan = plan_of(*["slow 0.25", "raises", "slow 0.3", "filtered"] * 30, "hangs-once")
@@ -73,6 +73,7 @@ def test_three_workers_one_of_them_killed_again_and_again_and_one_that_hangs(
         killer.join()
     assert len(killed) >= 2
     assert not ray.is_initialized()
+    monkeypatch.setenv("MOODY_HURRIES", "1")
     alone = draw(LocalEngine(), plan, tmp_path / "alone", batch_size=7)
     assert len(alone.pictures) == 61
     assert (run.told, run.pictures) == (alone.told, alone.pictures)
@@ -101,7 +102,8 @@ def test_two_nodes_one_is_killed_and_another_comes(models: str, tmp_path: Path, 
     process.communicate()
     assert len(loaded_by(tmp_path)) >= 5, "the new node has no workers"
     alone = [*command, "--out", "alone"]
-    assert subprocess.run(alone, env=environment, capture_output=True, check=False).returncode == 0
+    hurried = {**environment, "MOODY_HURRIES": "1"}
+    assert subprocess.run(alone, env=hurried, capture_output=True, check=False).returncode == 0
     (made,), (wanted,) = ([contents(run) for run in (tmp_path / out).iterdir()] for out in ("ray", "alone"))
     assert len(wanted[0]) == len(wanted[1]) == 80
     assert made == wanted
