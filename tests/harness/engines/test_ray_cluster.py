@@ -62,12 +62,12 @@ def test_three_workers_one_of_them_killed_again_and_again_and_one_that_hangs(
     draw: Any_, plan_of: Any_, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The minutes-long version of this test is benchmarks/ray_kill.py."""
-    plan = plan_of(*["slow 0.25", "raises", "slow 0.3", "filtered"] * 30, "hangs-once")
+    plan = plan_of("hangs-once", *["slow 0.25", "raises", "slow 0.3", "filtered"] * 30)
     stop, killed = threading.Event(), []
     killer = threading.Thread(target=kill_now_and_then, args=(tmp_path, 3.0, stop, killed))
     killer.start()
     try:
-        run = draw(RayEngine(workers=3, limit=5.0), plan, tmp_path / "run", batch_size=2)
+        run = draw(RayEngine(workers=3, limit=15.0), plan, tmp_path / "run", batch_size=2)
     finally:
         stop.set()
         killer.join()
