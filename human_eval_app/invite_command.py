@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from drawbench.errors import InputError
-from harness.exits import FINE
+from harness.exits import BAD_INPUT, FINE, complain
 from harness.run import JsonFlag
 
 if TYPE_CHECKING:
@@ -77,7 +77,12 @@ def invite(
             )
     rows = [_row(link, base) for link in made]
     if out is not None:
-        write_private(out, _csv(rows))
+        try:
+            write_private(out, _csv(rows))
+        except OSError as error:  # the links are valid by now and can be shown only once
+            complain(f"{out} cannot be written ({error.strerror}); these are the links:")
+            print("\n".join(_line(row) for row in rows))
+            return BAD_INPUT
         print(
             json.dumps({"links": len(rows), "file": str(out)}) if as_json else f"{len(rows)} links in {out}"
         )

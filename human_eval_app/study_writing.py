@@ -111,10 +111,12 @@ def building(target: Path, secret: bytes | None = None, database_url: str | None
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Writes a file that only its owner can read (mode 0600 from its first moment) and flushes it."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE)
+    """Writes a new file that only its owner can read (mode 0600 from its first moment) and flushes it.
+
+    Raises FileExistsError where there is one of that name.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
     with os.fdopen(handle, "wb") as file:
-        os.chmod(path, _PRIVATE)  # noqa: PTH101, an older file may have had another mode
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -185,6 +185,23 @@ def test_bad_invitations(study: Path, arguments: list[str], capsys: pytest.Captu
     store.close_connections()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_links_are_shown_where_their_file_cannot_be_written(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import human_eval_app.study_writing as writing
+
+    def full(path: Path, data: bytes) -> None:
+        Path("/dev/full").write_bytes(data)  # the device's own "no space left"
+
+    monkeypatch.setattr(writing, "write_private", full)
+    command = ["study", "invite", str(study), "--raters", "2", "--out", str(tmp_path / "links.csv")]
+    assert main(command) == 2
+    printed = capsys.readouterr()
+    assert "No space left" in printed.err
+    assert printed.out.count("/enter/") == 2
+
+
 def test_status_close_and_reopen(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["study", "invite", str(study), "--raters", "3", "--label", "lab [red]"])
     assert main(["study", "status", str(study), "--raters"]) == 0
