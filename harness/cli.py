@@ -64,7 +64,7 @@ def score(
     from harness.options import ScoreOptions, split_names, split_networks
     from harness.pipeline import score_again
     from harness.progress import make_progress
-    from harness.results_table import print_summary
+    from harness.results_table import print_notices, print_summary
 
     scoring = ScoreOptions(
         metrics=split_names(metrics),
@@ -75,8 +75,7 @@ def score(
         networks=split_networks(networks or ()),
     )
     summary = score_again(run_dir, scoring, make_progress(), command=command_line())
-    for notice in summary["notices"]:
-        print(notice, file=sys.stderr if as_json else sys.stdout)
+    print_notices(summary["notices"], as_json=as_json)
     if as_json:
         print(json.dumps(summary, indent=2, ensure_ascii=False))
     else:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import sys
 
-from harness.difference import Comparison, Difference, Pairing
+from harness.difference import Comparison, Pairing
 from harness.results_table import PLAIN_WIDTH
+from harness.rounding import p_text, rounded
 
 
 def print_comparison(result: Comparison) -> None:
@@ -28,11 +29,11 @@ def print_comparison(result: Comparison) -> None:
             "all" if row.category is None else row.category or "no category",
             _number(row.a),
             _number(row.b),
-            _rounded(row.difference, row, "+"),
-            f"{_rounded(row.low, row, '+')} to {_rounded(row.high, row, '+')}",
-            _p(row.p),
-            _p(row.p_holm),
-            _rounded(row.detectable, row),
+            rounded(row.difference, row.low, row.high, "+"),
+            f"{rounded(row.low, row.low, row.high, '+')} to {rounded(row.high, row.low, row.high, '+')}",
+            p_text(row.p),
+            p_text(row.p_holm),
+            rounded(row.detectable, row.low, row.high),
             str(row.pairs),
         )
     Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, markup=False).print(table)
@@ -73,21 +74,3 @@ def _number(value: float) -> str:
     if not math.isfinite(value):
         return "n/a"
     return f"{value:.4g}" if abs(value) < 1000 else f"{value:.1f}"
-
-
-def _rounded(value: float, row: Difference, sign: str = "") -> str:
-    """The value with as many decimals as give half the row's interval two significant digits."""
-    if not math.isfinite(value):
-        return "n/a"
-    half = (row.high - row.low) / 2
-    if not half > 0:
-        return f"{value:{sign}.4g}" if value else "0"
-    decimals = min(6, max(0, 1 - math.floor(math.log10(half))))
-    rounded = round(value, decimals)
-    return f"{rounded:{sign}.{decimals}f}" if rounded else f"{0:.{decimals}f}"
-
-
-def _p(value: float) -> str:
-    if not math.isfinite(value):
-        return "n/a"
-    return "<0.0001" if value < 0.0001 else f"{value:.2g}"

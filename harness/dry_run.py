@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,6 +141,12 @@ def sweep_lines(plans: list[dict[str, Any]]) -> list[str]:
     disk = f"about {_megabytes(sum(sizes))}" if len(sizes) == len(plans) else "unknown"
     total = sum(plan["planned"] for plan in plans)
     return [*lines, f"pictures: {total}", f"time: {length}", f"disk: {disk}", "dry run: nothing was written"]
+
+
+def print_plans(runs: Sequence[Prepared], progress: Progress, *, as_json: bool) -> None:
+    """Measures each run of a sweep and prints what would be done."""
+    plans = [describe_run(run, measured_pace(run, progress)) for run in runs]
+    print(json.dumps(plans, indent=2, ensure_ascii=False) if as_json else "\n".join(sweep_lines(plans)))
 
 
 def _megabytes(count: int) -> str:

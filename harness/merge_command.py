@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +29,7 @@ def merge(
     from harness.options import ScoreOptions, split_names
     from harness.pipeline import score_again
     from harness.progress import make_progress
-    from harness.results_table import print_summary
+    from harness.results_table import print_notices, print_summary
     from harness.summary import SUMMARY_NAME, read_summary, verdict
 
     scoring = None
@@ -47,8 +46,7 @@ def merge(
     policies = [read_summary(run)["on_failure"] for run in runs if (run / SUMMARY_NAME).exists()]
     policy: OnFailure = policies[0] if policies else "count"
     summary = score_again(out, scoring, progress, on_failure=policy, command=command_line())
-    for notice in summary["notices"]:
-        print(notice, file=sys.stderr if as_json else sys.stdout)
+    print_notices(summary["notices"], as_json=as_json)
     if as_json:
         print(json.dumps(summary, indent=2, ensure_ascii=False))
     else:

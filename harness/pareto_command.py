@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -167,19 +166,17 @@ def _sweep(options: RunOptions, ask: Ask, to: Path | None, *, dry_run: bool, as_
     from harness.pareto.record import read_pareto, write_pareto
     from harness.pareto.sweeping import prepare_points, sweep, sweep_name
     from harness.progress import make_progress
+    from harness.results_table import print_notices
 
     prefix = to if to is not None else options.out / sweep_name(options, ask)
     if to is not None:
         _check_prefix(to)
     runs = prepare_points(options, ask)
-    for notice in runs[0].bench.notices:
-        print(notice, file=sys.stderr if as_json else sys.stdout, flush=True)
+    print_notices(runs[0].bench.notices, as_json=as_json)
     if dry_run:
-        from harness.dry_run import describe_run, measured_pace, sweep_lines
+        from harness.dry_run import print_plans
 
-        progress = make_progress()
-        plans = [describe_run(one, measured_pace(one, progress)) for one in runs]
-        print(json.dumps(plans, indent=2, ensure_ascii=False) if as_json else "\n".join(sweep_lines(plans)))
+        print_plans(runs, make_progress(), as_json=as_json)
         return FINE
     path = prefix.with_name(f"{prefix.name}.json")
     before = read_pareto(path) if path.exists() else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,12 @@ def print_summary(summary: Mapping[str, Any], run_dir: str) -> None:
     for note in summary["notes"]:
         print(f"note: {note}")
     print(f"run folder: {run_dir}")
+
+
+def print_notices(notices: Iterable[str], *, as_json: bool) -> None:
+    """Prints what every output must show, apart from JSON on stdout."""
+    for notice in notices:
+        print(notice, file=sys.stderr if as_json else sys.stdout, flush=True)
 
 
 def counts_line(summary: Mapping[str, Any]) -> str:

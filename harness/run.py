@@ -218,12 +218,11 @@ def run(
 def _run_one(options: RunOptions, *, dry_run: bool, as_json: bool) -> int:
     from harness.pipeline import execute, prepare
     from harness.progress import make_progress
-    from harness.results_table import print_summary
+    from harness.results_table import print_notices, print_summary
     from harness.summary import verdict
 
     prepared = prepare(options)
-    for notice in prepared.bench.notices:
-        print(notice, file=sys.stderr if as_json else sys.stdout, flush=True)
+    print_notices(prepared.bench.notices, as_json=as_json)
     if dry_run:
         from harness.dry_run import describe_run, measured_pace, plan_lines
 
@@ -244,19 +243,16 @@ def _run_one(options: RunOptions, *, dry_run: bool, as_json: bool) -> int:
 
 def _run_sweep(options: RunOptions, axes: Sequence[Axis], *, dry_run: bool, as_json: bool) -> int:
     from harness.progress import make_progress
-    from harness.results_table import print_sweep
+    from harness.results_table import print_notices, print_sweep
     from harness.summary import verdict
     from harness.sweep import execute_sweep, prepare_all
 
     runs = prepare_all(options, axes)
-    for notice in runs[0].bench.notices:
-        print(notice, file=sys.stderr if as_json else sys.stdout, flush=True)
+    print_notices(runs[0].bench.notices, as_json=as_json)
     if dry_run:
-        from harness.dry_run import describe_run, measured_pace, sweep_lines
+        from harness.dry_run import print_plans
 
-        progress = make_progress()
-        plans = [describe_run(one, measured_pace(one, progress)) for one in runs]
-        print(json.dumps(plans, indent=2, ensure_ascii=False) if as_json else "\n".join(sweep_lines(plans)))
+        print_plans(runs, make_progress(), as_json=as_json)
         return FINE
     try:
         result = execute_sweep(options, axes, make_progress())

@@ -17,7 +17,7 @@ from functools import lru_cache
 from scipy.stats import nct
 
 from drawbench.errors import InputError
-from harness.stats import t_quantile
+from harness.stats import detectable_effect, t_quantile
 from human_eval_app.latent_model import Components, latent_model
 from human_eval_app.questions import KINDS, Kind
 
@@ -159,9 +159,9 @@ def plan(
         degrees=degrees,
         width=2 * t_quantile(LEVEL, degrees) * whole,
         power=power_of(effect, whole, degrees),
-        detectable=_detectable(at_null, null_degrees),
+        detectable=detectable_effect(at_null, null_degrees, level=LEVEL, power=POWER),
         category_width=2 * t_quantile(LEVEL, part_degrees) * part,
-        category_detectable=_detectable(part, part_degrees),
+        category_detectable=detectable_effect(part, part_degrees, level=LEVEL, power=POWER),
         prompt_icc=null.prompt_icc,
         rater_icc=null.rater_icc,
         design_effect=effect_of_design,
@@ -233,10 +233,6 @@ def power_of(effect: float, error: float, degrees: float) -> float:
     reach = t_quantile(LEVEL, degrees)
     lead = abs(effect) / error
     return float(nct.sf(reach, degrees, lead) + nct.cdf(-reach, degrees, lead))
-
-
-def _detectable(error: float, degrees: float) -> float:
-    return error * (t_quantile(LEVEL, degrees) + t_quantile(2 * POWER - 1, degrees))
 
 
 @lru_cache(maxsize=256)

@@ -6,7 +6,6 @@ import base64
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,16 +116,11 @@ def write_analysis(
 
 def render_report(analysis: Analysis, design: StudyDesign, pictures: dict[str, bytes]) -> str:
     """The page as text, figures inside it. Whatever comes from prompts and models is escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=PackageLoader("human_eval_app"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    from harness.page_templates import page_environment
+
+    environment = page_environment("human_eval_app")
     environment.filters["number"] = number_text
     environment.filters["p"] = p_text
     environment.filters["share"] = lambda value: "" if math.isnan(value) else f"{100 * value:.0f}%"
@@ -182,7 +176,7 @@ def _plotted(table: Table) -> PlottedTable:
 
 def _style() -> str:
     """The look of run reports, and what this page adds to it."""
-    shared = resources.files("harness") / "templates"
-    parts = [(shared / name) for name in ("page.css", "report.css")]
-    own = resources.files("human_eval_app") / "templates" / "study_report.css"
-    return "\n".join(part.read_text(encoding="utf-8").strip() for part in (*parts, own) if part.is_file())
+    from harness.page_templates import template_part
+
+    shared = [template_part("page.css"), template_part("report.css")]
+    return "\n".join([*shared, template_part("study_report.css", "human_eval_app")])

@@ -37,7 +37,7 @@ from harness.regression.integrity import open_whole
 from harness.regression.kept_inputs import of_kept
 from harness.regression.margins import FAILURES_METRIC, Margin, margin_of
 from harness.regression.noise_band import LEAST_REPEATS, NoiseBand, noise_band
-from harness.regression.verdict import Policy, RunLabel, Verdict, judge_rows, judge_whole
+from harness.regression.verdict import Policy, RowVerdict, RunLabel, Verdict, judge_rows, judge_whole
 from harness.regression.worst import worst_prompts
 from harness.run_view import RunView
 from harness.scoring import make_scorer
@@ -122,7 +122,6 @@ def _verdict(a: Opened, b: Opened, repeats: Sequence[Opened], options: CompareOp
     _check_repeats(a, repeats)
     evidence, skipped, notes = gather(a, b, repeats, pairing, chosen, options)
     rows = judge_rows(evidence)
-    outcome, headline = judge_whole(rows)
     margins = {name: margin_of(name, options.margins) for name in (FAILURES_METRIC, *chosen.scores)}
     regressed = [row.evidence.metric for row in rows if row.outcome == "regression"]
     per_image = {
@@ -130,6 +129,33 @@ def _verdict(a: Opened, b: Opened, repeats: Sequence[Opened], options: CompareOp
         for name in chosen.per_image
     }
     first = [name for name in dict.fromkeys(regressed) if name in per_image]
+    return replace(
+        _of_rows(a, b, rows, pairing, options),
+        identities={name: score.identity for name, score in chosen.scores.items()},
+        margins={name: f"{margin.text}: {margin.reason}" for name, margin in margins.items()},
+        worst=worst_prompts(a.view, b.view, pairing, per_image, first),
+        skipped=(*chosen.left_out, *skipped),
+        notes=tuple(notes),
+        repeats=len(repeats) + 1 if repeats else 0,
+    )
+
+
+def _nothing_drawn(a: Opened, b: Opened, options: CompareOptions) -> Verdict:
+    """The verdict on a candidate without any picture, which rests on that alone."""
+    check_runs(a.view.manifest, b.view.manifest, ("run_seed",) if options.seeds == "differ" else ())
+    nothing = Pairing((), without_b=a.view.counts["ok"])
+    return replace(
+        _of_rows(a, b, judge_rows([_failures(a, b, options)]), nothing, options),
+        worst=worst_prompts(a.view, b.view, nothing, {}),
+        notes=("the candidate has no picture, so no metric can be compared",),
+    )
+
+
+def _of_rows(
+    a: Opened, b: Opened, rows: tuple[RowVerdict, ...], pairing: Pairing, options: CompareOptions
+) -> Verdict:
+    """What every verdict on two opened runs says: what its rows come to, and what was compared."""
+    outcome, headline = judge_whole(rows)
     return Verdict(
         outcome=outcome,
         headline=headline,
@@ -140,35 +166,6 @@ def _verdict(a: Opened, b: Opened, repeats: Sequence[Opened], options: CompareOp
         bench=a.view.bench_name,
         counts=_counts(pairing),
         differing=tuple(differing_fields(a.view.manifest, b.view.manifest)),
-        identities={name: score.identity for name, score in chosen.scores.items()},
-        margins={name: f"{margin.text}: {margin.reason}" for name, margin in margins.items()},
-        worst=worst_prompts(a.view, b.view, pairing, per_image, first),
-        skipped=(*chosen.left_out, *skipped),
-        notes=tuple(notes),
-        notices=a.view.notices,
-        repeats=len(repeats) + 1 if repeats else 0,
-        date=now(),
-    )
-
-
-def _nothing_drawn(a: Opened, b: Opened, options: CompareOptions) -> Verdict:
-    """The verdict on a candidate without any picture, which rests on that alone."""
-    check_runs(a.view.manifest, b.view.manifest, ("run_seed",) if options.seeds == "differ" else ())
-    rows = judge_rows([_failures(a, b, options)])
-    outcome, headline = judge_whole(rows)
-    nothing = Pairing((), without_b=a.view.counts["ok"])
-    return Verdict(
-        outcome=outcome,
-        headline=headline,
-        baseline=label(a.view),
-        candidate=label(b.view),
-        rows=rows,
-        policy=options.policy,
-        bench=a.view.bench_name,
-        counts=_counts(nothing),
-        differing=tuple(differing_fields(a.view.manifest, b.view.manifest)),
-        worst=worst_prompts(a.view, b.view, nothing, {}),
-        notes=("the candidate has no picture, so no metric can be compared",),
         notices=a.view.notices,
         date=now(),
     )

@@ -10,7 +10,8 @@ import re
 from xml.etree import ElementTree
 
 from harness.regression.verdict import RowVerdict, Verdict
-from harness.regression.wording import interval, number, p_text, rounded, sentence
+from harness.regression.wording import interval, number, rounded, sentence
+from harness.rounding import p_text
 
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

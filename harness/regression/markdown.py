@@ -18,11 +18,11 @@ from harness.regression.wording import (
     cut,
     interval,
     number,
-    p_text,
     rounded,
     sentence,
 )
 from harness.regression.worst import WorstPrompt
+from harness.rounding import p_text
 
 COMMENT_BYTES = 64 * 1024
 SUMMARY_BYTES = 1024 * 1024

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import resources
 
 from harness.regression.gain_plot import gain_axis_svg, gain_svg, reach_of
 from harness.regression.small_pictures import data_uri
@@ -14,10 +13,10 @@ from harness.regression.wording import (
     counted,
     interval,
     number,
-    p_text,
     rounded,
     sentence,
 )
+from harness.rounding import p_text
 
 Thumbnails = Mapping[tuple[str, int, str], bytes]
 """(prompt id, index, "baseline" or "candidate") -> WebP."""
@@ -25,24 +24,18 @@ Thumbnails = Mapping[tuple[str, int, str], bytes]
 
 def verdict_html(verdict: Verdict, thumbnails: Thumbnails) -> bytes:
     """The page, UTF-8. Whatever comes from prompts, models and reasons is escaped; no request leaves it."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=PackageLoader("harness"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    from harness.page_templates import page_environment, template_part
+
+    environment = page_environment()
     environment.filters["number"] = number
-    style = (resources.files("harness") / "templates" / "verdict.css").read_text(encoding="utf-8").strip()
     rows = by_weight(verdict)
     groups = [row for row in rows if row.decides], [row for row in rows if not row.decides]
     reaches = [reach_of(group) for group in groups]
     page = environment.get_template("verdict.html.jinja").render(
         verdict=verdict,
-        style=Markup(style),
+        style=Markup(template_part("verdict.css")),
         sentence=sentence(verdict),
         basis=basis(verdict),
         counted=counted(verdict),

@@ -6,7 +6,8 @@ import io
 import sys
 
 from harness.regression.verdict import Verdict
-from harness.regression.wording import basis, counted, interval, number, p_text, rounded, sentence
+from harness.regression.wording import basis, counted, interval, number, rounded, sentence
+from harness.rounding import p_text
 
 WIDTH = 150
 _MOST_CHANGES = 4

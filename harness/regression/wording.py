@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from harness import rounding
 from harness.regression.evidence import LEVEL, Evidence
 from harness.regression.verdict import RANK, RowVerdict, Verdict
 
@@ -59,15 +60,8 @@ def number(value: float | None) -> str:
 
 
 def rounded(value: float, evidence: Evidence, sign: str = "") -> str:
-    """The value with as many decimals as half the row's interval needs for two significant digits."""
-    if not math.isfinite(value):
-        return "n/a"
-    half = (evidence.high - evidence.low) / 2
-    if not half > 0:
-        return f"{value:{sign}.4g}" if value else "0"
-    decimals = min(6, max(0, 1 - math.floor(math.log10(half))))
-    near = round(value, decimals)
-    return f"{near:{sign}.{decimals}f}" if near else f"{0:.{decimals}f}"
+    """The value with the decimals that the row's interval calls for."""
+    return rounding.rounded(value, evidence.low, evidence.high, sign)
 
 
 def interval(evidence: Evidence) -> str:
@@ -75,13 +69,6 @@ def interval(evidence: Evidence) -> str:
     if not (math.isfinite(evidence.low) and math.isfinite(evidence.high)):
         return "n/a"
     return f"{rounded(evidence.low, evidence, '+')} to {rounded(evidence.high, evidence, '+')}"
-
-
-def p_text(value: float) -> str:
-    """A p value with two digits, "<0.0001" below that."""
-    if not math.isfinite(value):
-        return "n/a"
-    return "<0.0001" if value < 0.0001 else f"{value:.2g}"
 
 
 def cut(text: str, most: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.plots import Bar, axis_svg, intervals_svg, make_axis
 from harness.report.lineup import Lineup
-from harness.report.numbers import format_number
+from harness.report.numbers import score_in_words
 from harness.types import Direction, Score
 
 
@@ -72,8 +72,4 @@ def category_tables(lineup: Lineup) -> Iterator[CategoryTable]:
 
 
 def _spoken(scores: list[tuple[str, Score]], alone: bool) -> str:
-    return "; ".join(
-        f"{'' if alone else letter + ' '}{format_number(s.value)}, 95% interval {format_number(s.low)} to "
-        f"{format_number(s.high)}"
-        for letter, s in scores
-    )
+    return "; ".join(f"{'' if alone else letter + ' '}{score_in_words(score)}" for letter, score in scores)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from harness.plots import axis_svg, interval_svg, make_axis
 from harness.report.lineup import Entry, Lineup
-from harness.report.numbers import format_number
+from harness.report.numbers import score_in_words
 from harness.report.paired import Pair, verdict
 from harness.types import Direction, Score
 
@@ -117,7 +117,7 @@ def _board(scored: Sequence[tuple[Entry, Score]], pairs: Iterable[Pair]) -> Boar
                 score.high,
                 axis,
                 overall=math.nan,
-                label=_label(score),
+                label=score_in_words(score),
                 mark=entry.letter,
             ),
         )
@@ -128,8 +128,3 @@ def _board(scored: Sequence[tuple[Entry, Score]], pairs: Iterable[Pair]) -> Boar
     return Board(
         example.metric, example.identity, example.direction, tuple(standings), axis_svg(axis) if axis else ""
     )
-
-
-def _label(score: Score) -> str:
-    interval = f"95% interval {format_number(score.low)} to {format_number(score.high)}"
-    return f"{format_number(score.value)}, {interval}"

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import math
 
+from harness.rounding import p_text, rounded
+from harness.types import Score
+
 
 def format_number(value: float | None) -> str:
     """A score's value with 4 significant figures and no exponent in the usual range; "n/a" for none."""
@@ -29,22 +32,18 @@ def short_decimals(largest: float) -> int:
 
 def format_change(value: float, low: float, high: float) -> str:
     """A difference with its sign, and decimals that give half its interval two significant digits."""
-    if not math.isfinite(value):
-        return "n/a"
-    half = (high - low) / 2
-    if not half > 0:
-        return f"{value:+.4g}".replace("-", "−") if value else "0"
-    decimals = min(6, max(0, 1 - math.floor(math.log10(half))))
-    rounded = round(value, decimals)
-    text = f"{rounded:+,.{decimals}f}" if rounded else f"{0:.{decimals}f}"
-    return text.replace("-", "−")
+    return rounded(value, low, high, "+", ",").replace("-", "−")
 
 
 def format_p(value: float) -> str:
     """A p value with two figures."""
-    if not math.isfinite(value):
-        return "n/a"
-    return "< 0.0001" if value < 0.0001 else f"{value:.2g}"
+    return p_text(value).replace("<", "< ")
+
+
+def score_in_words(score: Score) -> str:
+    """A score and its interval, for whoever hears a plot rather than sees it."""
+    interval = f"95% interval {format_number(score.low)} to {format_number(score.high)}"
+    return f"{format_number(score.value)}, {interval}"
 
 
 def plain_value(value: object) -> str:

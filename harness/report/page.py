@@ -6,14 +6,10 @@ folders. The page's own security policy forbids every request, so nothing in a p
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from harness.atomic import write_atomic, writing_to
 from harness.curve_plot import bias_curve_svg
@@ -22,12 +18,14 @@ from harness.metrics.fid_infinity import BiasCurve
 from harness.metrics.geneval import GENEVAL_METRICS
 from harness.metrics.scenes import SCENES_METRICS
 from harness.metrics.written_text import WRITTEN_TEXT_METRICS
+from harness.page_templates import source_hash, template_part
 from harness.progress import NoProgress, Progress
 from harness.report.cards import link_to, make_cards, script_json
+from harness.report.environment import report_environment
 from harness.report.findings import Findings, find
 from harness.report.forest import forests, sentence
 from harness.report.methods import methods
-from harness.report.numbers import format_change, format_number, format_p, plain_value
+from harness.report.numbers import format_change, format_p
 from harness.report.pareto import ParetoFigure
 from harness.report.ratings import Ratings
 from harness.run_view import RunView
@@ -102,7 +100,7 @@ def render_report(
     """The page as text, to lie in `page_folder`. Whatever prompts, models and reasons say is escaped."""
     lineup = findings.lineup
     cards = make_cards(lineup, page_folder, progress or NoProgress())
-    environment = page_environment()
+    environment = report_environment()
     environment.filters["change"] = format_change
     environment.filters["p"] = format_p
     style, script = template_part("page.css") + template_part("report.css"), template_part("report.js")
@@ -142,31 +140,6 @@ def render_report(
             for entry in lineup.entries
         ],
     )
-
-
-def page_environment() -> Environment:
-    """The templates, with every value escaped and unknown names an error."""
-    environment = Environment(
-        loader=PackageLoader("harness"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = format_number
-    environment.filters["plain"] = plain_value
-    environment.filters["breakable"] = lambda text: Markup(str(escape(text)).replace("|", "|<wbr>"))
-    return environment
-
-
-def template_part(name: str) -> str:
-    """A style or script of the package."""
-    return (resources.files("harness") / "templates" / name).read_text(encoding="utf-8").strip()
-
-
-def source_hash(source: str) -> str:
-    """What a page's policy allows as its only script."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode("ascii")
 
 
 def _curves(runs: Sequence[RunView]) -> dict[tuple[str, str], str]:

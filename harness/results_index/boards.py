@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from harness.plots import axis_svg, interval_svg, make_axis
-from harness.report.numbers import format_number
+from harness.report.numbers import score_in_words
 from harness.results_index.history import Moment, history_svg
 from harness.results_index.scan import Listed, common_settings
 from harness.types import Direction, Score
@@ -89,8 +89,7 @@ def _board(key: str, scored: Sequence[tuple[Listed, Score]], said: dict[str, str
                 score.high,
                 axis,
                 overall=math.nan,
-                label=f"{format_number(score.value)}, 95% interval {format_number(score.low)} to "
-                f"{format_number(score.high)}",
+                label=score_in_words(score),
             ),
         )
         for run, score in ranked

@@ -10,9 +10,10 @@ from markupsafe import Markup
 
 from drawbench.errors import InputError
 from harness.atomic import write_atomic, writing_to
+from harness.page_templates import source_hash, template_part
 from harness.progress import NoProgress, Progress
 from harness.report.cards import script_json
-from harness.report.page import page_environment, source_hash, template_part
+from harness.report.environment import report_environment
 from harness.results_index.boards import bench_key, boards, descriptions
 from harness.results_index.scan import Broken, Listed, scan
 from harness.score_io import score_to_dict
@@ -41,7 +42,7 @@ def render_index(listed: Sequence[Listed], broken: Sequence[Broken], name: str) 
     style = template_part("page.css") + template_part("index.css")
     script = template_part("index.js")
     return (
-        page_environment()
+        report_environment()
         .get_template("index.html.jinja")
         .render(
             name=name,

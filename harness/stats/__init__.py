@@ -9,7 +9,7 @@ from harness.stats.bootstrap import cluster_bootstrap, two_way_bootstrap
 from harness.stats.intervals import Interval, TEstimate, t_quantile
 from harness.stats.means import cluster_mean_interval, mean_difference_interval
 from harness.stats.multiple import holm
-from harness.stats.paired import detectable_difference, paired_jackknife
+from harness.stats.paired import detectable_difference, detectable_effect, paired_jackknife
 from harness.stats.sign_flip import Alternative, TestResult, sign_flip_test
 from harness.stats.two_way import two_way_mean
 
@@ -21,6 +21,7 @@ __all__ = [
     "cluster_bootstrap",
     "cluster_mean_interval",
     "detectable_difference",
+    "detectable_effect",
     "holm",
     "mean_difference_interval",
     "paired_jackknife",

@@ -55,9 +55,16 @@ def detectable_difference(
 ) -> float:
     """The true difference that a comparison with such an interval finds with probability `power`.
 
-    (t(level, two-sided) + t(power, one-sided)) standard errors; `interval` is at `level` with `degrees` of
-    freedom. That a smaller one is not found is no sign that there is none. NaN without an interval.
+    `interval` is at `level` with `degrees` of freedom; see `detectable_effect`. NaN without an interval.
     """
-    quantile = t_quantile(level, degrees)
-    error = (interval.high - interval.low) / 2 / quantile
-    return float(error * (quantile + t_quantile(2 * power - 1, degrees)))
+    error = (interval.high - interval.low) / 2 / t_quantile(level, degrees)
+    return detectable_effect(error, degrees, level=level, power=power)
+
+
+def detectable_effect(error: float, degrees: float, *, level: float = 0.95, power: float = 0.8) -> float:
+    """The true effect that an estimate with such a standard error finds with probability `power`.
+
+    (t(level, two-sided) + t(power, one-sided)) standard errors. That a smaller one is not found is no sign
+    that there is none. NaN without an error.
+    """
+    return float(error * (t_quantile(level, degrees) + t_quantile(2 * power - 1, degrees)))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from harness.stats import TEstimate, t_quantile
+from harness.stats import detectable_effect
 from human_eval_app.analysis.answers import ALIGNMENT, REFERENCE, Answers
 from human_eval_app.analysis.bounded import ends_of
 from human_eval_app.analysis.crossed import contrast_estimate, fit_residuals
@@ -172,15 +172,6 @@ def scopes(part: Part) -> Iterator[tuple[Scope, str, Contrast]]:
     yield "pooled", "", pooled_contrast(layout, arms)
 
 
-def detectable(estimate: TEstimate, level: float = 0.95, power: float = POWER) -> float:
-    """The true difference found with probability `power` by a two-sided test; NaN without an error."""
-    if np.isnan(estimate.error):
-        return float("nan")
-    return estimate.error * (
-        t_quantile(level, estimate.degrees) + t_quantile(2 * power - 1, estimate.degrees)
-    )
-
-
 def _part(
     question: str,
     model_a: str,
@@ -248,7 +239,7 @@ def part_rows(
                 degrees=estimate.degrees,
                 null=quantity.null,
                 p=ends.p,
-                detectable=detectable(estimate),
+                detectable=detectable_effect(estimate.error, estimate.degrees, power=POWER),
                 ratings=int(inside.sum()),
                 prompts=prompts,
                 raters=raters,
