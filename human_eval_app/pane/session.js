@@ -97,6 +97,8 @@ export class Session {
     const drawn = ++this.shownFor;
     this.busy = true;
     if (!(await this.#load(reply, drawn))) return;
+    await this.view.roomy();
+    if (drawn !== this.shownFor || this.stopped) return;
     this.view.reveal();
     await painted();
     if (drawn !== this.shownFor || this.stopped) return;

@@ -11,6 +11,7 @@ const LEAST_WIDTH_OF_SETS = 700;
 export class View {
   constructor(host, { title, onChoose, onZoom, onUndo, onSkip, onFlag, onHelp, onAgain }) {
     this.host = host;
+    this.whenRoomy = [];
     this.on = { onChoose, onZoom, onAgain };
     this.tools = {
       undo: keyed("Undo", "U", { onclick: onUndo }),
@@ -68,6 +69,11 @@ export class View {
 
   get tooSmall() {
     return this.pane.classList.contains("too-small");
+  }
+
+  // Resolves once the screen is wide enough for the pictures: time before that is no time of looking at them.
+  roomy() {
+    return this.tooSmall ? new Promise((resolve) => this.whenRoomy.push(resolve)) : Promise.resolve();
   }
 
   // Draws an item, its pictures still hidden. Returns the images.
@@ -188,6 +194,7 @@ export class View {
     const perSide = Math.max(1, ...(item?.sides ?? []).map((side) => side.pictures.length));
     const width = this.pane.clientWidth;
     this.pane.classList.toggle("too-small", perSide > 2 && width > 0 && width < LEAST_WIDTH_OF_SETS);
+    if (!this.tooSmall) for (const resolve of this.whenRoomy.splice(0)) resolve();
     if (!item || !width) return;
     const stacked = item.sides.length > 1 && width < LEAST_WIDTH_OF_SETS;
     this.pane.classList.toggle("stacked", stacked);

@@ -1,7 +1,8 @@
 """Watches browsers from outside the app's code: what stood on the screen, what was sent, what came.
 
-A script in each page looks at every frame for pictures of the pane that are loaded, of some size and not
-hidden, and reports the first moment of each. The rest is read from the network.
+A script in each page looks before every frame for pictures of the pane that are loaded, of some size and not
+hidden, and reports the first moment of each: the page's own callbacks of that frame come later, so an app that
+waits for its frames never is before the witness. The rest is read from the network.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, R
 WATCH = """
 (() => {
   const seen = new Set();
+  const now = performance.now.bind(performance); // tests may stop the page's own
   let root = null;
   const visible = (image) => {
     const box = image.getBoundingClientRect();
@@ -31,8 +33,7 @@ WATCH = """
       const path = new URL(image.src, location.href).pathname;
       if (!seen.has(path) && visible(image)) {
         seen.add(path);
-        // Told a frame later, when it has been drawn.
-        requestAnimationFrame(() => window.reportPainted?.(path, performance.timeOrigin + performance.now()));
+        window.reportPainted?.(path, performance.timeOrigin + now());
       }
     }
     requestAnimationFrame(look);
@@ -58,6 +59,7 @@ class Witness:
 
     painted: dict[str, float] = field(default_factory=dict)
     sent: list[Sent] = field(default_factory=list)
+    refused: list[Sent] = field(default_factory=list)
     acknowledged: dict[tuple[str, int], Mapping[str, str]] = field(default_factory=dict)
     sides: dict[str, list[Any]] = field(default_factory=dict)
     pictures: dict[str, list[str]] = field(default_factory=dict)
@@ -86,10 +88,7 @@ class Witness:
     def _request(self, request: Request) -> None:
         self.addresses.add(request.url)
         if urlsplit(request.url).path == "/api/rate" and request.method == "POST":
-            body = request.post_data_json
-            self.sent.append(
-                Sent(body["presentation"], body["revision"], dict(body["answers"]), float(body["client_ms"]))
-            )
+            self.sent.append(_answer(request))
 
     def _response(self, response: Response) -> None:
         path = urlsplit(response.url).path
@@ -102,6 +101,8 @@ class Witness:
             return
         self.bodies.append(response.text())
         if response.status != 200:
+            if path == "/api/rate":
+                self.refused.append(_answer(response.request))
             self.refusals.append(f"{path} {response.status} {body.get('error')}")
             return
         if path == "/api/rate":
@@ -115,3 +116,8 @@ class Witness:
             self.pictures[item["presentation"]] = [
                 urlsplit(picture["url"]).path for side in item["sides"] for picture in side["pictures"]
             ]
+
+
+def _answer(request: Request) -> Sent:
+    body = request.post_data_json
+    return Sent(body["presentation"], body["revision"], dict(body["answers"]), float(body["client_ms"]))
