@@ -115,6 +115,7 @@ def _builtin() -> dict[str, ExtractorSpec]:
         minilm,
         ocr,
         pick,
+        saturation,
         scenes_judge,
         size,
         vqa,
@@ -137,6 +138,7 @@ def _builtin() -> dict[str, ExtractorSpec]:
         ExtractorSpec("scenes_judge", scenes_judge.build, lambda setting: None),
         ExtractorSpec("detector", detector.build, detector.missing),
         ExtractorSpec("ocr", ocr.build, ocr.missing),
+        ExtractorSpec("saturation", lambda setting: saturation.Saturation(), lambda setting: None),
         ExtractorSpec("size", lambda setting: size.Size(), lambda setting: None),
         ExtractorSpec("vqa", vqa.build, vqa.missing),
     )

@@ -18,6 +18,7 @@ from harness.metrics.clip_score import CLIP_SCORES
 from harness.metrics.geneval import GENEVAL_METRICS
 from harness.metrics.pick_score import PickScore
 from harness.metrics.r_precision import ClipRPrecision
+from harness.metrics.saturation import SaturatedValues
 from harness.metrics.scenes import SCENES_METRICS
 from harness.metrics.set_metrics import SET_METRICS
 from harness.metrics.vqa_score import VqaScore
@@ -93,6 +94,7 @@ def _builtin() -> dict[str, AnyMetric]:
         PickScore(),
         VqaScore(),
         AlignConse(),
+        SaturatedValues(),
         *SET_METRICS,
         *SCENES_METRICS,
         *GENEVAL_METRICS,
