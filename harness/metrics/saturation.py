@@ -33,4 +33,5 @@ class SaturatedValues:
 
     def per_image(self, inputs: Inputs) -> NDArray[np.float64]:
         """The share for each picture, (n,), in 0..1."""
-        return np.asarray(inputs.features["saturation"], dtype=np.float64).sum(axis=1)
+        shares: NDArray[np.float64] = np.asarray(inputs.features["saturation"], dtype=np.float64)
+        return shares[:, 0] + shares[:, 1]
