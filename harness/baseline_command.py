@@ -11,7 +11,7 @@ import typer
 from drawbench.errors import InputError
 from harness.compare_command import DEFAULT_REGISTRY, RegistryFlag
 from harness.exits import FINE
-from harness.run import JsonFlag
+from harness.flags import JsonFlag
 
 if TYPE_CHECKING:
     from harness.regression.history import Event

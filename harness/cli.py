@@ -17,12 +17,7 @@ from harness.distance_command import distance
 from harness.exits import FINE, command_line, run_app
 from harness.explain_fid_command import explain_fid
 from harness.export_command import export
-from harness.ls_command import ls
-from harness.merge_command import merge
-from harness.pareto_command import pareto
-from harness.reference_command import reference
-from harness.report_command import report
-from harness.run import (
+from harness.flags import (
     Device,
     DeviceFlag,
     DownloadFlag,
@@ -31,8 +26,13 @@ from harness.run import (
     ReferenceFlag,
     WeightsFlag,
     WithFlag,
-    run,
 )
+from harness.ls_command import ls
+from harness.merge_command import merge
+from harness.pareto_command import pareto
+from harness.reference_command import reference
+from harness.report_command import report
+from harness.run import run
 from harness.selftest_command import selftest
 from harness.verify_command import verify
 from harness.watch_command import watch
@@ -88,14 +88,22 @@ def control(
     metric: Annotated[str, typer.Option(help="A metric of pictures and captions.")] = "align_conse",
     seed: Annotated[int, typer.Option(min=0, help="Decides which caption each picture gets.")] = 0,
     shuffles: Annotated[int, typer.Option(min=1, help="Other captions for each picture.")] = 16,
+    weights: WeightsFlag = None,
+    networks: WithFlag = None,
+    download: DownloadFlag = False,
+    device: DeviceFlag = Device.AUTO,
     as_json: JsonFlag = False,
 ) -> int:
     """Scores a run with its own and with shuffled captions: does the model follow its prompts at all?"""
     from harness.control import caption_control, control_json, control_lines
+    from harness.options import ScoreOptions, split_networks
     from harness.progress import StageCalls, make_progress
 
+    scoring = ScoreOptions(
+        weights=weights, download=download, device=device.value, networks=split_networks(networks or ())
+    )
     with StageCalls(make_progress()) as report_progress:
-        result = caption_control(run_dir, metric, seed, shuffles, report_progress)
+        result = caption_control(run_dir, metric, seed, shuffles, report_progress, scoring)
     print(json.dumps(control_json(result), indent=2) if as_json else "\n".join(control_lines(result)))
     return FINE
 

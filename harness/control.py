@@ -18,12 +18,16 @@ from drawbench.errors import InputError
 from drawbench.types import Prompt
 from harness.ledger import read_ledger
 from harness.manifest import manifest_prompts, read_manifest
-from harness.metrics.base import Inputs, PerImageMetric
+from harness.metrics.base import Inputs, JudgesPairs, PerImageMetric, Selective
+from harness.options import ScoreOptions
 from harness.score import look_at_pictures, seven_digits
-from harness.score_plan import Progress, ScorePlan, choose_metrics, extractors_for
+from harness.score_plan import Progress, choose_metrics, extractors_for
+from harness.scoring import make_scorer
 from harness.stats import cluster_mean_interval, sign_flip_test
 from harness.summary import planned_samples
 from harness.types import Sample
+
+DEFAULT = ScoreOptions(device="cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +93,9 @@ def caption_control(
     seed: int = 0,
     shuffles: int = 16,
     progress: Progress | None = None,
+    scoring: ScoreOptions = DEFAULT,
 ) -> Control:
-    """Scores a run folder with its own and with shuffled captions.
+    """Scores a run folder with its own and with shuffled captions, by the networks that `scoring` names.
 
     Raises InputError where the folder is no run, the metric is not of one picture and its caption, or there
     are not more prompts with pictures than shuffles.
@@ -100,7 +105,7 @@ def caption_control(
     drawn = {sample.prompt_id for sample in samples}
     prompts = {prompt.id: prompt for prompt in manifest_prompts(manifest) if prompt.id in drawn}
     permutations = other_prompts(list(prompts), seed, shuffles)
-    judge, inputs, pictured = _look(samples, prompts, run_dir, metric, progress)
+    judge, inputs, pictured = _look(samples, prompts, run_dir, replace(scoring, metrics=(metric,)), progress)
 
     def values(asked: Sequence[str]) -> NDArray[np.float64]:
         captions, metas = [prompts[i].text for i in asked], [prompts[i].meta for i in asked]
@@ -140,18 +145,23 @@ def _look(
     samples: Sequence[Sample],
     prompts: Mapping[str, Prompt],
     run_dir: Path,
-    metric: str,
+    scoring: ScoreOptions,
     progress: Progress | None,
 ) -> tuple[PerImageMetric, Inputs, list[str]]:
     """The metric, its inputs from one pass over the pictures, and the prompt id of each picture."""
-    plan = ScorePlan(metrics=(metric,))
+    plan = make_scorer(scoring, None, tuple(prompts.values())).plan
     extractors = extractors_for(plan, progress)
     (judge,) = choose_metrics(plan, extractors, tuple(prompts.values())).metrics
-    if not isinstance(judge, PerImageMetric):
-        raise InputError(f"metric {metric} does not judge single pictures by their captions")
+    if not isinstance(judge, PerImageMetric) or not _hears(judge):
+        raise InputError(f"metric {judge.name} does not judge single pictures by their captions")
     ordered = sorted(samples, key=lambda sample: sample.key)
     looked = look_at_pictures(ordered, prompts, run_dir, plan, (judge,), extractors, progress)
     return judge, looked.inputs, [sample.prompt_id for sample in looked.scored]
+
+
+def _hears(metric: PerImageMetric) -> bool:
+    """Whether a caption can change the metric's values."""
+    return bool(metric.text_extractors) or isinstance(metric, JudgesPairs | Selective)
 
 
 def control_lines(control: Control) -> list[str]:

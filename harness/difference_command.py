@@ -11,7 +11,7 @@ import typer
 
 from drawbench.errors import InputError
 from harness.exits import FINE, NOT_COMPARABLE, complain
-from harness.run import Device, DeviceFlag, DownloadFlag, JsonFlag, MetricsFlag, ReferenceFlag, WeightsFlag
+from harness.flags import Device, DeviceFlag, DownloadFlag, JsonFlag, MetricsFlag, ReferenceFlag, WeightsFlag
 
 if TYPE_CHECKING:
     from harness.difference import Chosen, Comparison, Difference, Place

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from harness.exits import FINE
-from harness.run import Device, DeviceFlag, DownloadFlag, JsonFlag, MetricsFlag, WeightsFlag
+from harness.flags import Device, DeviceFlag, DownloadFlag, JsonFlag, MetricsFlag, WeightsFlag
 
 
 def distance(

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from harness.exits import FINE
-from harness.run import JsonFlag
+from harness.flags import JsonFlag
 
 
 class Kind(StrEnum):

@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from harness.run import Device, DeviceFlag, DownloadFlag, JsonFlag, MetricsFlag, ReferenceFlag, WeightsFlag
+from harness.flags import (
+    Device,
+    DeviceFlag,
+    DownloadFlag,
+    JsonFlag,
+    MetricsFlag,
+    ReferenceFlag,
+    WeightsFlag,
+    WithFlag,
+)
 
 
 def merge(
@@ -18,6 +27,7 @@ def merge(
     metrics: MetricsFlag = None,
     reference: ReferenceFlag = None,
     weights: WeightsFlag = None,
+    networks: WithFlag = None,
     download: DownloadFlag = False,
     device: DeviceFlag = Device.AUTO,
     as_json: JsonFlag = False,
@@ -26,7 +36,7 @@ def merge(
     from harness.exits import command_line
     from harness.generate import OnFailure
     from harness.merge import merge_runs
-    from harness.options import ScoreOptions, split_names
+    from harness.options import ScoreOptions, split_names, split_networks
     from harness.pipeline import score_again
     from harness.progress import make_progress
     from harness.results_table import print_notices, print_summary
@@ -40,6 +50,7 @@ def merge(
             weights=weights,
             download=download,
             device=device.value,
+            networks=split_networks(networks or ()),
         )
     progress = make_progress()
     merged = merge_runs(runs, out, progress)

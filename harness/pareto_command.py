@@ -9,18 +9,39 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from drawbench.errors import InputError
-from harness.config_file import config_settings, use_config
+from harness.config_file import config_settings
 from harness.exits import FINE, INTERRUPTED, NOT_COMPARABLE, command_line, complain
-from harness.run import (
+from harness.flags import (
+    BatchSizeFlag,
+    BenchSeedFlag,
+    BenchSizeFlag,
+    ConfigFlag,
+    DataDirFlag,
     Device,
     DeviceFlag,
     DownloadFlag,
+    DryRunFlag,
     DType,
+    DTypeFlag,
+    EngineFlag,
+    FailureFlag,
     FailurePolicy,
     JsonFlag,
+    LimitFlag,
+    OfflineFlag,
+    PromptsFlag,
+    RayAddressFlag,
     ReferenceFlag,
+    SamplesFlag,
+    SeedFlag,
+    SettingsFlag,
+    StagesFlag,
+    StepsFlag,
+    StrictFlag,
     WeightsFlag,
     WithFlag,
+    WorkersFlag,
+    WorkerTimeoutFlag,
 )
 
 if TYPE_CHECKING:
@@ -34,8 +55,8 @@ MOST = 25
 
 def pareto(
     context: typer.Context,
-    model: Annotated[str | None, typer.Option("--model", help="As in `drawbench run`.")] = None,
-    bench: Annotated[str | None, typer.Option("--bench", help="As in `drawbench run`.")] = None,
+    model: Annotated[str | None, typer.Option(help="As in `drawbench run`.")] = None,
+    bench: Annotated[str | None, typer.Option(help="As in `drawbench run`.")] = None,
     guidance_scale: Annotated[
         str | None, typer.Option(metavar="W,W,...", help="The weights of each curve, such as 1,1.5,2,5,10.")
     ] = None,
@@ -66,35 +87,31 @@ def pareto(
             help="The reference point, alignment and quality; default: beyond the worst of each.",
         ),
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option(is_eager=True, callback=use_config, help="As in `drawbench run`.")
-    ] = None,
-    prompts: Annotated[Path | None, typer.Option(help="As in `drawbench run`.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="As in `drawbench run`.")] = None,
-    bench_size: Annotated[int | None, typer.Option(min=1, help="As in `drawbench run`.")] = None,
-    bench_seed: Annotated[int, typer.Option(min=0, help="As in `drawbench run`.")] = 0,
-    limit: Annotated[int | None, typer.Option(min=1, help="As in `drawbench run`.")] = None,
-    samples_per_prompt: Annotated[int | None, typer.Option(min=1, help="Pictures a prompt.")] = None,
-    stages: Annotated[int | None, typer.Option(help="Stop at this size: 64, 256 or 1024.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps of each stage.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another of the model's settings.")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Decides the noise of every sample.")] = 0,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Changes speed, never a picture.")] = None,
+    config: ConfigFlag = None,
+    prompts: PromptsFlag = None,
+    strict: StrictFlag = False,
+    data_dir: DataDirFlag = None,
+    bench_size: BenchSizeFlag = None,
+    bench_seed: BenchSeedFlag = 0,
+    limit: LimitFlag = None,
+    samples_per_prompt: SamplesFlag = None,
+    stages: StagesFlag = None,
+    steps: StepsFlag = None,
+    settings: SettingsFlag = None,
+    seed: SeedFlag = 0,
+    batch_size: BatchSizeFlag = None,
     device: DeviceFlag = Device.AUTO,
-    dtype: Annotated[DType, typer.Option(help="The model's number format.")] = DType.AUTO,
-    on_failure: Annotated[
-        FailurePolicy, typer.Option(help="fail: exit status 1; count: go on; regenerate: try again.")
-    ] = FailurePolicy.COUNT,
+    dtype: DTypeFlag = DType.AUTO,
+    on_failure: FailureFlag = FailurePolicy.COUNT,
     reference: ReferenceFlag = None,
     weights: WeightsFlag = None,
     networks: WithFlag = None,
     download: DownloadFlag = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
-    engine: Annotated[str, typer.Option(help="Where to draw, as in `drawbench run`.")] = "local",
-    workers: Annotated[int | None, typer.Option(min=1, help="As in `drawbench run`.")] = None,
-    ray_address: Annotated[str | None, typer.Option(help="As in `drawbench run`.")] = None,
+    offline: OfflineFlag = False,
+    engine: EngineFlag = "local",
+    workers: WorkersFlag = None,
+    ray_address: RayAddressFlag = None,
+    worker_timeout: WorkerTimeoutFlag = None,
     out: Annotated[Path, typer.Option(help="Where run folders go.")] = Path("results"),
     to: Annotated[
         Path | None,
@@ -104,7 +121,7 @@ def pareto(
         Path | None,
         typer.Option("--from", metavar="FILE.json", help="Draw this file's figure anew, and nothing else."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
+    dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
 ) -> int:
     """Sweeps a setting, and draws quality against alignment with a curve for each variant.
@@ -131,6 +148,7 @@ def pareto(
         model=model,
         bench=bench,
         prompts=prompts,
+        strict=strict,
         data_dir=data_dir,
         limit=limit,
         bench_seed=bench_seed,
@@ -151,7 +169,7 @@ def pareto(
             networks=split_networks(networks or ()),
         ),
         offline=offline,
-        engine=EngineOptions(engine, workers, ray_address, device.value),
+        engine=EngineOptions(engine, workers, ray_address, device.value, worker_timeout),
         command=command_line(),
     )
     chosen = choose_scores(options, alignment, quality)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from harness.exits import FINE
-from harness.run import Device, DeviceFlag, DownloadFlag, JsonFlag, WeightsFlag
+from harness.flags import Device, DeviceFlag, DownloadFlag, JsonFlag, WeightsFlag
 
 
 class CropChoice(StrEnum):

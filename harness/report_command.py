@@ -10,7 +10,7 @@ import typer
 
 from drawbench.errors import InputError
 from harness.exits import FINE, NOT_COMPARABLE, command_line, complain
-from harness.run import Device, DeviceFlag, MetricsFlag, ReferenceFlag, WeightsFlag
+from harness.flags import Device, DeviceFlag, MetricsFlag, ReferenceFlag, WeightsFlag
 
 if TYPE_CHECKING:
     from harness.report.pareto import ParetoFigure

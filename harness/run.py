@@ -5,156 +5,93 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.config_file import config_settings, use_config
+from harness.config_file import config_settings
 from harness.exits import FINE, INTERRUPTED, command_line, complain, run_app
+from harness.flags import (
+    BatchSizeFlag,
+    BenchFlag,
+    BenchSeedFlag,
+    BenchSizeFlag,
+    ConfigFlag,
+    DataDirFlag,
+    Device,
+    DeviceFlag,
+    DownloadFlag,
+    DryRunFlag,
+    DType,
+    DTypeFlag,
+    EngineFlag,
+    FailureFlag,
+    FailurePolicy,
+    JsonFlag,
+    LimitFlag,
+    MetricsFlag,
+    ModelFlag,
+    OfflineFlag,
+    PromptsFlag,
+    RayAddressFlag,
+    ReferenceFlag,
+    SamplesFlag,
+    SeedFlag,
+    SettingsFlag,
+    StagesFlag,
+    StepsFlag,
+    StrictFlag,
+    WeightsFlag,
+    WithFlag,
+    WorkersFlag,
+    WorkerTimeoutFlag,
+)
 
 if TYPE_CHECKING:
     from harness.options import RunOptions
     from harness.sweep import Axis
 
 
-class Device(StrEnum):
-    """Where to compute."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-
-
-class DType(StrEnum):
-    """The model's number format."""
-
-    AUTO = "auto"
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-
-
-class FailurePolicy(StrEnum):
-    """What a sample without a picture means."""
-
-    FAIL = "fail"
-    COUNT = "count"
-    REGENERATE = "regenerate"
-
-
-ModelFlag = Annotated[
-    str,
-    typer.Option(
-        "--model",
-        help="imagen, diffusers:FOLDER, openai:MODEL, folder:PATH, my_pkg.module:MyModel, ...; "
-        "`drawbench ls models` lists them.",
-    ),
-]
-BenchFlag = Annotated[
-    str, typer.Option("--bench", help="A bench's name, or file:PATH. `drawbench ls` lists them.")
-]
-MetricsFlag = Annotated[
-    str | None,
-    typer.Option("--metrics", help="Names with commas between; default: all that can be computed."),
-]
-ReferenceFlag = Annotated[
-    str | None,
-    typer.Option(
-        "--reference",
-        help="Real pictures: scenes, a folder, folder:PATH,size=256,crop=center, or statistics (.npz).",
-    ),
-]
-WeightsFlag = Annotated[
-    Path | None, typer.Option("--weights", help="A folder to look for weights in, first.")
-]
-WithFlag = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--with",
-        metavar="KEY=NETWORK,...",
-        help="Networks for the metrics: clip=MODEL/TAG, MODEL=FILE or local-dir:FOLDER (open_clip); "
-        "pick=, vqa= and detector= a hub's name or a folder; detector= also my_pkg.module:name.",
-    ),
-]
-DownloadFlag = Annotated[bool, typer.Option("--download", help="Fetch weights that are not on this machine.")]
-DeviceFlag = Annotated[Device, typer.Option("--device", help="Where to compute.")]
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
-
-
 def run(
     context: typer.Context,
     model: ModelFlag,
     bench: BenchFlag,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            is_eager=True, callback=use_config, help="A TOML file of flags and [settings]; flags stand above."
-        ),
-    ] = None,
-    prompts: Annotated[
-        Path | None, typer.Option(help="A prompt file to take the bench's prompts from.")
-    ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse to replace or repair the prompts.")
-    ] = False,
-    data_dir: Annotated[Path | None, typer.Option(help="The bench's data, such as COCO's folder.")] = None,
-    bench_size: Annotated[
-        int | None, typer.Option(min=1, help="Prompts to draw, for benches that draw them (coco, scenes).")
-    ] = None,
-    bench_seed: Annotated[int, typer.Option(min=0, help="Decides which prompts such a bench draws.")] = 0,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Only this many prompts, spread over the categories.")
-    ] = None,
-    samples_per_prompt: Annotated[int | None, typer.Option(min=1, help="Pictures a prompt.")] = None,
+    config: ConfigFlag = None,
+    prompts: PromptsFlag = None,
+    strict: StrictFlag = False,
+    data_dir: DataDirFlag = None,
+    bench_size: BenchSizeFlag = None,
+    bench_seed: BenchSeedFlag = 0,
+    limit: LimitFlag = None,
+    samples_per_prompt: SamplesFlag = None,
     guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 is off.")] = None,
-    stages: Annotated[int | None, typer.Option(help="Stop at this size: 64, 256 or 1024.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps of each stage.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another of the model's settings.")
-    ] = None,
+    stages: StagesFlag = None,
+    steps: StepsFlag = None,
+    settings: SettingsFlag = None,
     sweep: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=V,V,...", help="A run for each value of a setting, on the same noise."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Decides the noise of every sample.")] = 0,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Pictures drawn side by side. Changes speed, never a picture.")
-    ] = None,
+    seed: SeedFlag = 0,
+    batch_size: BatchSizeFlag = None,
     device: DeviceFlag = Device.AUTO,
-    dtype: Annotated[DType, typer.Option(help="The model's number format.")] = DType.AUTO,
+    dtype: DTypeFlag = DType.AUTO,
     out: Annotated[
         Path, typer.Option(help="Where run folders go, or the run folder to take up again.")
     ] = Path("results"),
-    on_failure: Annotated[
-        FailurePolicy, typer.Option(help="fail: exit status 1; count: go on; regenerate: try again.")
-    ] = FailurePolicy.COUNT,
+    on_failure: FailureFlag = FailurePolicy.COUNT,
     score: Annotated[bool, typer.Option("--score/--no-score", help="Score the pictures.")] = True,
     metrics: MetricsFlag = None,
     reference: ReferenceFlag = None,
     weights: WeightsFlag = None,
     networks: WithFlag = None,
     download: DownloadFlag = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
-    engine: Annotated[
-        str, typer.Option(help="Where to draw: local, ray, or one that a package adds.")
-    ] = "local",
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Processes that draw, one a device; default: local 1, ray all there is room for."
-        ),
-    ] = None,
-    ray_address: Annotated[
-        str | None, typer.Option(help="A Ray cluster that runs already, such as auto or HOST:PORT.")
-    ] = None,
-    worker_timeout: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SECONDS",
-            help="Kill a worker that needs longer for a batch; default: 20 x the slowest, 30 min or more.",
-        ),
-    ] = None,
+    offline: OfflineFlag = False,
+    engine: EngineFlag = "local",
+    workers: WorkersFlag = None,
+    ray_address: RayAddressFlag = None,
+    worker_timeout: WorkerTimeoutFlag = None,
     images_to: Annotated[
         str | None,
         typer.Option(help="A URL (s3://, gs://, ...) for workers that share no disk to write pictures to."),
@@ -163,7 +100,7 @@ def run(
         str | None,
         typer.Option(metavar="I/N", help="Draw only this part; `drawbench merge` puts the parts together."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
+    dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
 ) -> int:
     """Draws a bench's prompts with a model, scores the pictures and leaves a run folder.

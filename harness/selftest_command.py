@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from harness.exits import FINE
-from harness.run import Device, DeviceFlag, JsonFlag, WeightsFlag
+from harness.flags import Device, DeviceFlag, JsonFlag, WeightsFlag
 
 BAD_VERDICT = 1
 

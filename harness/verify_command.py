@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.exits import BAD_VERDICT, FINE
-from harness.run import Device, DeviceFlag, JsonFlag, WeightsFlag
+from harness.flags import Device, DeviceFlag, JsonFlag, WeightsFlag
 
 if TYPE_CHECKING:
     from harness.verify import Finding

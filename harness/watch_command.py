@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.exits import FINE
-from harness.run import JsonFlag
+from harness.flags import JsonFlag
 
 if TYPE_CHECKING:
     from rich.table import Table

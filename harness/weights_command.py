@@ -12,7 +12,7 @@ import typer
 
 from drawbench.errors import InputError
 from harness.exits import FINE
-from harness.run import JsonFlag, WeightsFlag
+from harness.flags import JsonFlag, WeightsFlag
 
 if TYPE_CHECKING:
     from harness.assets import Asset

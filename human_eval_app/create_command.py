@@ -12,7 +12,7 @@ import typer
 
 from drawbench.errors import InputError
 from harness.exits import FINE
-from harness.run import JsonFlag
+from harness.flags import JsonFlag
 
 if TYPE_CHECKING:
     from human_eval_app.create import StudyPlan

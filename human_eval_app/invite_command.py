@@ -15,7 +15,7 @@ import typer
 
 from drawbench.errors import InputError
 from harness.exits import BAD_INPUT, FINE, complain
-from harness.run import JsonFlag
+from harness.flags import JsonFlag
 
 if TYPE_CHECKING:
     from human_eval_app.records import Invite

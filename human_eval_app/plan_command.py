@@ -9,7 +9,7 @@ import typer
 
 from drawbench.errors import InputError
 from harness.exits import FINE
-from harness.run import JsonFlag
+from harness.flags import JsonFlag
 from human_eval_app.create_command import KindChoice
 
 

@@ -13,7 +13,7 @@ import typer
 
 from drawbench.errors import InputError
 from harness.exits import FINE
-from harness.run import JsonFlag
+from harness.flags import JsonFlag
 from human_eval_app.invite_command import StudyFolder
 
 if TYPE_CHECKING:

@@ -113,3 +113,5 @@ def test_a_metric_without_captions_is_refused(tmp_path: Path, capsys: pytest.Cap
     assert main(["control", str(run_dir), "--metric", "nonsense"]) == 2
     assert main(["control", str(tmp_path)]) == 2
     assert "Traceback" not in capsys.readouterr().err
+    assert main(["control", str(run_dir), "--metric", "saturated_values", "--shuffles", "2"]) == 2
+    assert "saturated_values does not judge single pictures by their captions" in capsys.readouterr().err

@@ -70,5 +70,8 @@ def test_a_folder_is_scored_with_the_networks_of_the_command_line(
     (run,) = (tmp_path / "out").iterdir()
     assert drawbench(["score", str(run), "--metrics", "clip_cosine", "--with", networks]) == 0
     assert "clip_cosine" in capsys.readouterr().out
+    control = ["control", str(run), "--metric", "clip_cosine", "--shuffles", "2", "--with", networks]
+    assert drawbench(control) == 0
+    assert "clip_cosine[local-dir/sha256:" in capsys.readouterr().out
     assert drawbench(["score", str(run), "--metrics", "clip_cosine", "--with", "clip"]) == 2
     assert "--with 'clip': give it as KEY=NETWORK" in capsys.readouterr().err
