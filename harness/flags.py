@@ -35,6 +35,7 @@ class FailurePolicy(StrEnum):
     REGENERATE = "regenerate"
 
 
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 ModelFlag = Annotated[
     str,
     typer.Option(

@@ -145,7 +145,7 @@ def test_failures_in_a_point_are_shown(capsys: Output, monkeypatch: pytest.Monke
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 def test_killed_in_mid_sweep_and_taken_up(here: Path) -> None:
     sweep = [*COMMAND, "--guidance-scale", "1,2,3", "--set", "delay=0.05", "--to", "curve"]
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     started = subprocess.Popen(
         [sys.executable, "-m", "harness.cli", *sweep],
@@ -180,7 +180,7 @@ def test_an_adaptive_sweep_adds_points_up_to_its_limit(capsys: Output) -> None:
     assert [p["at"] for p in curve["points"]] == sorted(p["at"] for p in curve["points"])
 
 
-REFERENCE_RESULTS = Path(__file__).resolve().parents[2] / "results" / "reference" / "pareto"
+REFERENCE_RESULTS = Path(__file__).resolve().parents[3] / "results" / "reference" / "pareto"
 
 
 def documented_commands() -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from drawbench.errors import InputError
-from harness.compare_command import DEFAULT_REGISTRY, RegistryFlag
+from harness.commands.compare import DEFAULT_REGISTRY, RegistryFlag
 from harness.exits import FINE
 from harness.flags import JsonFlag
 
