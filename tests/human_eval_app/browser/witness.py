@@ -1,8 +1,8 @@
 """Watches browsers from outside the app's code: what stood on the screen, what was sent, what came.
 
 A script in each page looks before every frame for pictures of the pane that are loaded, of some size and not
-hidden, and reports the first moment of each: the page's own callbacks of that frame come later, so an app that
-waits for its frames never is before the witness. The rest is read from the network.
+hidden, and reports the first moment of each: the page's own callbacks of that frame come later, so an app
+that waits for its frames never is before the witness. The rest is read from the network.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from human_eval_app.analysis.controls import control_accuracy
-from human_eval_app.design import StudyDesign
-from human_eval_app.records import Target
-from human_eval_app.store import RatingStore
+from human_eval_app.store.rating_store import RatingStore
+from human_eval_app.store.records import Target
+from human_eval_app.studies.design import StudyDesign
 
 MakeStore = Callable[[StudyDesign], RatingStore]
 
