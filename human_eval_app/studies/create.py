@@ -139,6 +139,7 @@ def plan_from(options: CreateOptions, loaded: Models, reference: PictureSource |
         )
         if made[role] < number
     ]
+    check_tells_no_model(_own_texts(options), (source.name for source in loaded.sources))
     rated = [*loaded.sources, *([reference] if reference is not None else [])]
     sources = {source.name: source for source in rated} | dict(trials.sources)
     frame, pictures_are = _frame(items, sources, options)
@@ -172,7 +173,6 @@ def create_study(
     exists, cannot be written, or a picture cannot be read.
     """
     texts = _texts(plan)
-    check_tells_no_model(texts, (model.name for model in plan.models if model.source != "reference"))
     with building(folder, secret, database_url) as place:
         slots = plan.slots
         with (progress or NoProgress()).stage("registering pictures", len(slots)) as advance:
@@ -217,11 +217,23 @@ def create_study(
 def _texts(plan: StudyPlan) -> dict[str, str]:
     options = plan.options
     return {
-        "name": options.name or "",
         "title": options.title or TITLES[options.kind],
         "instructions": options.instructions or instructions_for(options.kind, plan.settings.strict),
         "consent": options.consent or CONSENT,
     }
+
+
+def _own_texts(options: CreateOptions) -> dict[str, str]:
+    """What raters are shown in the researcher's own words."""
+    given = {
+        "name": options.name,
+        "title": options.title,
+        "instructions text": options.instructions,
+        "consent text": options.consent,
+        "completion URL": options.completion_url,
+        "completion code": options.completion_code,
+    }
+    return {what: text for what, text in given.items() if text}
 
 
 def _item(item: ItemPlan, ids: Mapping[Slot, str], secret: bytes) -> Item:

@@ -1,4 +1,4 @@
-"""What raters read before they begin, unless the researcher writes their own. No text names a model."""
+"""What raters read before they begin, unless the researcher writes their own."""
 
 from __future__ import annotations
 
@@ -53,8 +53,15 @@ def instructions_for(kind: Kind, strict: bool) -> str:
 
 
 def check_tells_no_model(texts: Mapping[str, str], models: Iterable[str]) -> None:
-    """Raises InputError where a text that raters are shown (name -> text) has a model's name in it."""
+    """Raises InputError where a text that raters are shown (name -> text) has a model's name in it.
+
+    `texts` are the researcher's own: the suite's were written without knowing any model, so a model called
+    "image" is told by none of them.
+    """
     for model in models:
         for what, text in texts.items():
             if len(model) >= _SHORTEST and model.lower() in text.lower():
-                raise InputError(f"the {what} is shown to raters and names the model {model!r}; leave it out")
+                raise InputError(
+                    f"the {what} is shown to raters and names the model {model!r}; leave the name out, "
+                    f"or give the model another one: NAME=RUN"
+                )

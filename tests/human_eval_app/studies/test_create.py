@@ -387,6 +387,28 @@ def test_what_makes_no_study_is_refused_and_leaves_nothing(case: str, tmp_path: 
     assert not list((tmp_path / "made").glob("*")) or not (tmp_path / "made").exists()
 
 
+@pytest.mark.parametrize("kind", ["side_by_side", "alignment"])
+@pytest.mark.parametrize("name", ["first", "image", "real", "caption"])
+def test_a_models_name_may_be_a_word_of_the_suites_own_texts(
+    kind: Kind, name: str, pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    options = _options(kind, f"{name}={pair[0]}", pair[1], controls=0, practice=0, samples=1)
+    design = _made(options, tmp_path / "study")
+    assert name in {model.name for model in design.models}
+
+
+@pytest.mark.parametrize("field", ["title", "instructions", "consent", "completion_url", "completion_code"])
+def test_a_text_of_ones_own_that_names_a_model_is_refused(
+    field: str, pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    text = "https://example.org/Caption" if field == "completion_url" else "A Caption of ours."
+    options = _options("side_by_side", f"caption={pair[0]}", pair[1], practice=0, **{field: text})
+    with pytest.raises(InputError, match=r"is shown to raters and names the model 'caption'.*NAME=RUN"):
+        plan_study(options)
+    renamed = _options("side_by_side", f"mine={pair[0]}", pair[1], controls=0, practice=0, **{field: text})
+    _made(renamed, tmp_path / "study")
+
+
 def test_a_study_is_never_overwritten(pair: tuple[Path, Path], tmp_path: Path) -> None:
     plan = plan_study(_options("side_by_side", *pair, controls=0, practice=0))
     target = tmp_path / "study"
