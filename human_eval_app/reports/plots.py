@@ -18,7 +18,7 @@ from human_eval_app.analysis.metric_agreement import MetricAgreement, Paired
 from human_eval_app.analysis.rater_habits import RaterHabits
 from human_eval_app.analysis.study_analysis import Analysis
 from human_eval_app.reports.figure_style import COLUMN, PAGE, drawn
-from human_eval_app.reports.tables import file_name
+from human_eval_app.reports.file_names import pair_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,8 +41,9 @@ MOST_METRICS = 6
 def figures(analysis: Analysis) -> dict[str, Figure]:
     """Every figure that the analysis has something for, by file name without its ending."""
     made = {}
+    names = pair_names(analysis.rows)
     for (question, a, b), rows in _by_part(analysis.rows, SHARES["pair"] + SHARES["score"]).items():
-        made[file_name("shares", question, a, b)] = shares_figure(rows, question, a, b)
+        made[f"shares-{names[question, a, b]}"] = shares_figure(rows, question, a, b)
     primary = [row for row in analysis.rows if row.quantity == analysis.primary]
     if primary:
         made["forest"] = forest_figure(primary, analysis.primary)
@@ -52,7 +53,7 @@ def figures(analysis: Analysis) -> dict[str, Figure]:
         made["controls"] = controls_figure(analysis.raters, analysis.gate)
     for ranking in analysis.rankings:
         if ranking.strengths:
-            made[file_name("ranking", ranking.question)] = ranking_figure(analysis, ranking.question)
+            made[f"ranking-{ranking.question}"] = ranking_figure(analysis, ranking.question)
     if analysis.metrics:
         made["metrics"] = metrics_figure(analysis.paired, analysis.metrics)
     return made

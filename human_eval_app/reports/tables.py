@@ -13,6 +13,7 @@ from harness.report.latex import escape_latex
 from human_eval_app.analysis.estimates import PAIR_QUANTITIES, Row
 from human_eval_app.analysis.significance import Decision
 from human_eval_app.analysis.study_analysis import Analysis
+from human_eval_app.reports.file_names import pair_names
 
 QUANTITY_WORDS = {
     "preference": "Preference, %",
@@ -69,6 +70,7 @@ def paper_tables(analysis: Analysis) -> list[Table]:
         if row.quantity == analysis.primary:
             groups.setdefault((row.question, row.model_a, row.model_b), []).append(row)
     made = []
+    names = pair_names(analysis.rows)
     for (question, a, b), rows in groups.items():
         pair = analysis.kind != "alignment"
         shares = (a, "Indifferent", b) if pair else (f"{a} [95%]", f"{b} [95%]")
@@ -94,7 +96,7 @@ def paper_tables(analysis: Analysis) -> list[Table]:
             )  # fmt: skip
         rule = next((n for n, row in enumerate(rows) if row.scope != "category"), 0)
         caption = f"{question}: {a} against {b}. {LEGEND}"
-        name = file_name("results", question, a, b)
+        name = f"results-{names[question, a, b]}"
         made.append(Table(name, caption, tuple(head), tuple(lines), rule, tuple(rows)))
     return made
 
@@ -165,12 +167,6 @@ def p_text(p: float) -> str:
     if math.isnan(p):
         return "n/a"
     return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
-
-
-def file_name(*parts: str) -> str:
-    """A file name of these parts."""
-    safe = ("".join(c if c.isalnum() or c in "._" else "_" for c in part) for part in parts if part)
-    return "-".join(safe)
 
 
 def _holm(decision: Decision) -> str:

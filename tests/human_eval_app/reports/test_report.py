@@ -12,6 +12,7 @@ from PIL import Image
 from simulated_ratings import simulated_frame, study_design
 
 from drawbench.errors import InputError
+from human_eval_app.reports.file_names import distinct
 from human_eval_app.reports.report import write_analysis
 from human_eval_app.reports.tables import number_text, p_text, paper_tables
 
@@ -40,6 +41,27 @@ def test_tables_and_figures_are_there(written: Path) -> None:
     assert r"Gary \& Marcus\_\$x\$" in latex
     assert latex.count(r"\midrule") == 2
     assert "| Mean of categories | 15 |" in (written / "tables/results-quality-imagen-glide.md").read_text()
+
+
+def test_models_whose_names_look_alike_have_files_of_their_own(tmp_path: Path) -> None:
+    design = study_design(categories={"x": 4}, models=("a b", "a_b", "A B", "c"), controls=0)
+    frame = simulated_frame(design, raters=4, per_prompt=3)
+    analysis = write_analysis(frame, design, tmp_path / "out", resamples=200)
+    tables = {path.name.lower() for path in (tmp_path / "out" / "tables").glob("results-*.md")}
+    assert len(tables) == len(paper_tables(analysis)) == 12, "2 questions, 6 pairs"
+    figures = {path.name.lower() for path in (tmp_path / "out" / "figures").glob("shares-*.png")}
+    assert len(figures) == 12
+    assert "results-quality-a_b-c.md" in tables, "the name that needs no change keeps it"
+
+
+def test_names_of_files_are_distinct_and_readable() -> None:
+    assert distinct(["glide-base", "x/y", "v1.2"]) == {
+        "glide-base": "glide_base",
+        "x/y": "x_y",
+        "v1.2": "v1.2",
+    }
+    names = ("a b", "a_b", "a_b_2", "a-b", "a b")
+    assert distinct(names) == {"a_b": "a_b", "a_b_2": "a_b_2", "a b": "a_b_3", "a-b": "a_b_4"}
 
 
 def test_the_page_is_one_file_and_escapes_what_it_shows(written: Path) -> None:
