@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from drawbench.errors import InputError
-from human_eval_app.database.schema import EXPIRED, event, item, presentation, rater
+from human_eval_app.database.schema import EXPIRED, LEASED, event, item, presentation, rater
 from human_eval_app.store.events import append, clipped
 from human_eval_app.store.leases import UNANSWERED, lock_rater, lock_study, recount
 from human_eval_app.store.records import Target
@@ -92,7 +92,7 @@ def set_excluded(
     elif target == "rating":
         _rating_left_out(connection, target_id, excluded)
     else:
-        connection.execute(update(item).where(item.c.id == target_id).values(excluded=excluded))
+        _item_left_out(connection, target_id, excluded)
     return True
 
 
@@ -143,6 +143,18 @@ def _rater_left_out(connection: Connection, rater_id: int, excluded: bool) -> No
         select(presentation.c.item_id).where(presentation.c.rater_id == rater_id)
     ).scalars()
     recount(connection, set(touched))
+
+
+def _item_left_out(connection: Connection, item_id: str, excluded: bool) -> None:
+    """The item is given to no one any more, neither is the page that lies ready; an open page stays open."""
+    connection.execute(update(item).where(item.c.id == item_id).values(excluded=excluded))
+    if excluded:
+        connection.execute(
+            update(presentation)
+            .where(presentation.c.item_id == item_id, presentation.c.state == LEASED)
+            .values(state=EXPIRED, holds=False)
+        )
+        recount(connection, {item_id})
 
 
 def _rating_left_out(connection: Connection, presentation_id: str, excluded: bool) -> None:

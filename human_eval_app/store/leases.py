@@ -100,11 +100,13 @@ def reap(connection: Connection, now: int, *, but_for: int | None = None) -> int
 
 
 def has_room(connection: Connection, design: StudyDesign, item_id: str) -> bool:
-    """Whether the item's quota has a free place (control and practice items have no quota)."""
+    """Whether the item may be given: it is not excluded, and its quota has a free place (control and practice
+    items have no quota).
+    """
     row = connection.execute(
         select(item.c.role, item.c.taken, item.c.excluded).where(item.c.id == item_id)
     ).one()
-    return row.role != "rating" or (row.taken < design.quota and not row.excluded)
+    return not row.excluded and (row.role != "rating" or row.taken < design.quota)
 
 
 def lease_end(design: StudyDesign, now: int) -> int:

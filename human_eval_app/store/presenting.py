@@ -31,10 +31,12 @@ from human_eval_app.store.assignment import (
 from human_eval_app.store.events import append, rater_name
 from human_eval_app.store.instants import maybe_moment, moment
 from human_eval_app.store.leases import UNANSWERED, has_room, lease_end, lock_rater, lock_study, reap, recount
-from human_eval_app.store.raters import load_for
+from human_eval_app.store.raters import load_for, practice_items
 from human_eval_app.store.records import Phase, Presentation, Stage
 from human_eval_app.studies.design import Item, Role, StudyDesign
 from human_eval_app.studies.tokens import new_id
+
+OVER = (RATED, SKIPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +121,13 @@ def stage(connection: Connection, design: StudyDesign, rater_id: int) -> Stage:
     if phase := _shut(row, status):
         return phase
     pages = pages_of(connection, design, rater_id)
-    if row.practised_at is None and (practice := design.items_of("practice")):
-        over = sum(page.role == "practice" and page.state in (RATED, SKIPPED) for page in pages)
-        return "practice_done" if over >= len(practice) else "practice"
+    if row.practised_at is None:
+        given = {page.item_id: page.state for page in pages if page.role == "practice"}
+        to_do = [known for known in practice_items(connection, design) if given.get(known.id) not in OVER]
+        if to_do or SERVED in given.values():
+            return "practice"
+        if given:
+            return "practice_done"
     is_open = any(page.state == SERVED and page.role != "practice" for page in pages)
     due = not is_open and break_due(design, row.breaks, load_for(design, row.cell), pages)
     return "break" if due else "rating"
@@ -187,7 +193,7 @@ class _Server:
 
     def _practice(self, but: Page | None = None) -> Page | None:
         given = {page.item_id: page for page in self.pages}
-        for known in self.design.items_of("practice"):
+        for known in practice_items(self.connection, self.design):
             page = given.get(known.id)
             if page is None:
                 return self._insert(known.id, "practice", Candidate(known.id, known.prompt_id, 0, 0))
@@ -199,7 +205,7 @@ class _Server:
 
     def _leased_page(self) -> Page | None:
         for page in self.pages:
-            if page.state == LEASED:
+            if page.state == LEASED and page.role != "practice":
                 return self._kept(page)
         return None
 
@@ -380,7 +386,7 @@ def presented(
         and (other.answered or other.fresh)
         for other in pages
     )
-    total = len(design.items_of("practice")) if practice else load_for(design, row.cell).total
+    total = len(_practice_pages(connection, design, pages)) if practice else load_for(design, row.cell).total
     return Presentation(
         id=page.id,
         rater_id=row.id,
@@ -394,6 +400,12 @@ def presented(
         lease_expires_at=moment(page.lease_expires_at),
         answers=answers_of(connection, page.id, page.revision) if page.answered else {},
     )
+
+
+def _practice_pages(connection: Connection, design: StudyDesign, pages: Sequence[Page]) -> set[str]:
+    """Practice items of a rater: those they were given before one was excluded count as theirs."""
+    given = {page.item_id for page in pages if page.role == "practice" and (page.answered or page.fresh)}
+    return given | {known.id for known in practice_items(connection, design)}
 
 
 def answers_of(connection: Connection, presentation_id: str, revision: int) -> dict[str, str]:

@@ -13,7 +13,7 @@ from human_eval_app.store.exclusions import excluded_targets
 from human_eval_app.store.instants import maybe_moment, moment
 from human_eval_app.store.leases import lock_rater
 from human_eval_app.store.records import Rater, RaterStatus
-from human_eval_app.studies.design import StudyDesign
+from human_eval_app.studies.design import Item, StudyDesign
 
 _LOADS: dict[tuple[str, str | None], Load] = {}
 
@@ -29,6 +29,17 @@ def load_for(design: StudyDesign, cell: str | None) -> Load:
             control_every=design.control_every,
         )
     return _LOADS[key]
+
+
+def practice_items(connection: Connection, design: StudyDesign) -> tuple[Item, ...]:
+    """The practice items that are given to raters: those not excluded, in the design's order."""
+    known = design.items_of("practice")
+    if not known:
+        return ()
+    out = set(
+        connection.execute(select(item.c.id).where(item.c.role == "practice", item.c.excluded)).scalars()
+    )
+    return tuple(one for one in known if one.id not in out)
 
 
 def consent(connection: Connection, design: StudyDesign, now: int, rater_id: int) -> None:
@@ -48,18 +59,21 @@ def consent(connection: Connection, design: StudyDesign, now: int, rater_id: int
 
 
 def finish_practice(connection: Connection, design: StudyDesign, now: int, rater_id: int) -> None:
-    """Moves a rater on from practice, once every practice item has been answered or skipped."""
+    """Moves a rater on from practice, once every practice item that is not excluded has been answered
+    or skipped.
+    """
     row: Any = lock_rater(connection, rater_id)
     done = connection.execute(
-        select(func.count())
+        select(presentation.c.item_id)
         .select_from(presentation.join(item))
         .where(
             presentation.c.rater_id == rater_id,
             item.c.role == "practice",
             or_(presentation.c.state.in_([RATED, SKIPPED]), presentation.c.revision > 0),
         )
-    ).scalar_one()
-    if row.practised_at is None and done >= len(design.items_of("practice")):
+    ).scalars()
+    left = {known.id for known in practice_items(connection, design)} - set(done)
+    if row.practised_at is None and not left:
         connection.execute(update(rater).where(rater.c.id == rater_id).values(practised_at=now))
         append(connection, now, "practised", by=rater_name(rater_id), target="rater", target_id=rater_id)
 
