@@ -27,6 +27,7 @@ BaseUrl = Annotated[
 ]
 LOCAL = "http://127.0.0.1:8501"
 EVERY_CELL = "every"
+BY = "command line"
 _DURATION = re.compile(r"(\d+)([dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
@@ -95,13 +96,29 @@ def invite(
 
 def reissue(
     study: StudyFolder,
-    rater: Annotated[int, typer.Argument(help="The rater's number.")],
+    rater: Annotated[int | None, typer.Argument(help="The rater's number.")] = None,
+    admin: Annotated[
+        bool, typer.Option("--admin", help="A new token for administrators; the old one and sessions end.")
+    ] = False,
     base_url: BaseUrl = LOCAL,
     as_json: JsonFlag = False,
 ) -> int:
-    """Makes a new link for a rater who lost theirs; their old links and sessions end, their ratings stay."""
-    from human_eval_app.store.opening import opened
+    """Makes a new link for a rater who lost theirs; their old links and sessions end, their ratings stay.
 
+    With --admin: a new admin token instead, shown this once. A server that runs knows it at once.
+    """
+    from human_eval_app.store.opening import opened
+    from human_eval_app.studies.writing import renew_admin_token
+
+    if (rater is None) != admin:
+        raise InputError("whose? Give a rater's number, or --admin for a new admin token")
+    if rater is None:
+        with opened(study) as (known, store):
+            store.note_new_admin_token(BY)
+            token = renew_admin_token(known)
+        told = f"administrator's token, shown this once: {token}"
+        print(json.dumps({"admin_token": token}) if as_json else told)
+        return FINE
     base = _base(base_url)
     with opened(study) as (_, store):
         store.rater(rater)  # raises InputError where there is none

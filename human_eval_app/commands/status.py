@@ -14,14 +14,13 @@ import typer
 from drawbench.errors import InputError
 from harness.exits import FINE
 from harness.run import JsonFlag
-from human_eval_app.commands.invite import StudyFolder
+from human_eval_app.commands.invite import BY, StudyFolder
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from human_eval_app.store.records import Rater, StudyProgress
 
-BY = "command line"
 _TABLE_WIDTH = 160
 
 

@@ -192,4 +192,6 @@ event = Table(
     Index(None, "target", "target_id"),
     Index(None, "kind"),
 )
-"""What happened, in order. `target`: study, rater, item, rating (a presentation) or token; `detail`: JSON."""
+"""What happened, in order. `target`: study, rater, item, rating (a presentation), token or
+administration; `detail`: JSON.
+"""

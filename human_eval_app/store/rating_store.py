@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select, update
 from drawbench.errors import InputError
 from human_eval_app.database.connections import Database, open_database
 from human_eval_app.database.schema import study
-from human_eval_app.store import events, exclusions, links, presenting, raters, submitting
+from human_eval_app.store import administrators, events, exclusions, links, presenting, raters, submitting
 from human_eval_app.store.instants import Clock, milliseconds, utc_now
 from human_eval_app.store.leases import lock_study
 from human_eval_app.store.records import (
@@ -218,6 +218,21 @@ class RatingStore:
         """Moves the rater on from "break"."""
         design = self.design
         self._write(lambda connection, now: raters.finish_break(connection, design, now, rater_id))
+
+    # administrators
+
+    def end_admin_session(self, session: str, by: str = ADMIN) -> None:
+        """Ends an administrator's session, whoever holds its cookie."""
+        self._write(lambda connection, now: administrators.end_session(connection, now, session, by))
+
+    def admin_session_ended(self, session: str) -> bool:
+        """Whether `end_admin_session` was called with this session."""
+        with self.database.reading() as connection:
+            return administrators.session_ended(connection, session)
+
+    def note_new_admin_token(self, by: str = ADMIN) -> None:
+        """Logs that the study's admin token was replaced (see `studies.writing.renew_admin_token`)."""
+        self._write(lambda connection, now: administrators.note_new_token(connection, now, by))
 
     # rating
 

@@ -40,7 +40,6 @@ class Study:
     folder: Path
     design: StudyDesign
     secret: bytes
-    admin_hash: str
     database_url: str
 
     @classmethod
@@ -71,9 +70,9 @@ class Study:
             folder,
             design,
             secret,
-            _read_private(folder / ADMIN_FILE).decode("ascii", "replace").strip(),
             _database_url(folder),
         )
+        _ = study.admin_hash
         for picture in design.pictures:
             study._check_length(picture.id, picture.bytes)
         return study
@@ -109,9 +108,15 @@ class Study:
             if progress:
                 progress(done, total)
 
+    @property
+    def admin_hash(self) -> str:
+        """What is kept of the admin token now: read anew, since it may be renewed while a server runs."""
+        return _read_private(self.folder / ADMIN_FILE).decode("ascii", "replace").strip()
+
     def is_admin(self, token: str) -> bool:
         """Whether `token` is the study's admin token (compared in constant time)."""
-        return bool(self.admin_hash) and hmac.compare_digest(admin_hash(self.secret, token), self.admin_hash)
+        kept = self.admin_hash
+        return bool(kept) and hmac.compare_digest(admin_hash(self.secret, token), kept)
 
     def _check_length(self, picture_id: str, registered: int) -> None:
         path = self.picture_path(picture_id)

@@ -110,6 +110,28 @@ def building(target: Path, secret: bytes | None = None, database_url: str | None
         shutil.rmtree(part, ignore_errors=True)
 
 
+def renew_admin_token(study: Study) -> str:
+    """Gives the study another admin token and returns it; the old one and all sessions end at once.
+
+    Raises InputError where its hash cannot be written.
+    """
+    token = new_token()
+    replace_private(study.folder / ADMIN_FILE, admin_hash(study.secret, token).encode())
+    return token
+
+
+def replace_private(path: Path, data: bytes) -> None:
+    """Like `write_private` for a file that may be there: it is replaced whole. Raises InputError."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        write_private(part, data)
+        part.replace(path)
+        _flush(path.parent)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from None
+
+
 def write_private(path: Path, data: bytes) -> None:
     """Writes a new file that only its owner can read (mode 0600 from its first moment) and flushes it.
 

@@ -30,7 +30,7 @@ _HEADERS = {**NO_STORE, "Content-Security-Policy": PLAIN_POLICY}
 
 async def download(service: RatingService, request: Request) -> Response:
     """The response to GET /admin/export/{name}."""
-    if not is_admin(service, request):
+    if not await in_thread(is_admin, service, request):
         return PlainTextResponse("Log in as an administrator first.", 403, _HEADERS)
     name = request.path_params["name"]
     if name not in EXPORTS:

@@ -7,14 +7,14 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from human_eval_app.web.admin_export import download
-from human_eval_app.web.admin_session import ADMIN_SECONDS, admin_cookie_value
+from human_eval_app.web.admin_session import ADMIN_SECONDS, admin_cookie_value, end_admin_session
 from human_eval_app.web.plain_pages import plain_page
 from human_eval_app.web.refusals import refusing
-from human_eval_app.web.serving import RatingService
+from human_eval_app.web.serving import RatingService, in_thread
 from human_eval_app.web.small_json import NO_STORE, client_address, read_object, refusal, text_of
 
 _LOGIN = (
-    "<p>Give the admin token that was printed when the study was made.</p>"
+    "<p>Give the admin token that was printed when the study was made or the token was renewed.</p>"
     '<form id="login"><label for="token">Admin token</label>'
     '<input id="token" name="token" type="password" autocomplete="current-password" required autofocus>'
     '<p class="actions"><button class="main" type="submit">Log in</button></p></form>'
@@ -56,7 +56,8 @@ def admin_routes(service: RatingService) -> list[Route]:
     async def logout_page(_request: Request) -> Response:
         return plain_page("Log out", _LOGOUT, script="enter.js")
 
-    async def log_out(_request: Request) -> Response:
+    async def log_out(request: Request) -> Response:
+        await in_thread(end_admin_session, service, request.cookies.get(service.admin_cookie, ""))
         response = RedirectResponse("/admin/login", 303, NO_STORE)
         response.delete_cookie(service.admin_cookie, path="/", httponly=True, samesite="strict")
         return response
@@ -68,6 +69,6 @@ def admin_routes(service: RatingService) -> list[Route]:
         Route("/admin/login", login_page, methods=["GET"]),
         Route("/admin/login", refusing(log_in), methods=["POST"]),
         Route("/admin/logout", logout_page, methods=["GET"]),
-        Route("/admin/logout", log_out, methods=["POST"]),
+        Route("/admin/logout", refusing(log_out), methods=["POST"]),
         Route("/admin/export/{name}", refusing(export), methods=["GET"]),
     ]

@@ -33,11 +33,11 @@ def show() -> None:
     """Shows the area to administrators, and to anyone else where to log in."""
     service = current()
     style("bare", "admin")
-    if not visitor.is_admin():
-        st.html("<h1>Administration</h1><p>These pages are for the study's team.</p>")
-        st.html('<p><a href="/admin/login" target="_self">Log in with the admin token</a></p>')
-        return
     try:
+        if not visitor.is_admin():
+            st.html("<h1>Administration</h1><p>These pages are for the study's team.</p>")
+            st.html('<p><a href="/admin/login" target="_self">Log in with the admin token</a></p>')
+            return
         _header(service)
         tabs = st.tabs(list(_TABS), key="tab", on_change="rerun")  # what is not looked at is not counted
         for tab, show_tab in zip(tabs, _TABS.values(), strict=True):
@@ -62,7 +62,7 @@ def _header(service: RatingService) -> None:
     with right, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         st.button("Refresh", key="refresh")
         if progress.status == "open":
-            st.button("Close the study", key="close", on_click=service.store.close)
+            st.button("Close the study", key="close", on_click=visitor.if_admin, args=(service.store.close,))
         else:
-            st.button("Reopen", key="reopen", on_click=service.store.reopen)
+            st.button("Reopen", key="reopen", on_click=visitor.if_admin, args=(service.store.reopen,))
         st.html('<a class="quiet" href="/admin/logout" target="_self">Log out</a>')

@@ -11,6 +11,7 @@ from human_eval_app.store.records import Rater, Target
 from human_eval_app.web.serving import RatingService
 from human_eval_app.web.shell.admin_links import show_links
 from human_eval_app.web.shell.admin_tables import percent, table, time
+from human_eval_app.web.shell.visitor import if_admin
 
 _OTHER_TARGETS: Final[Mapping[str, Target]] = {"one item": "item", "one page of one rater": "rating"}
 
@@ -96,8 +97,8 @@ def _links(service: RatingService, rater: Rater) -> None:
         st.button(
             "Withdraw access",
             key=f"revoke_{rater.id}",
-            on_click=service.store.revoke,
-            args=(rater.id,),
+            on_click=if_admin,
+            args=(service.store.revoke, rater.id),
         )
     made = st.session_state.get("reissued")
     if made and made[0] == rater.id:

@@ -247,6 +247,24 @@ def test_reissue_and_revoke(study: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main(["study", "reissue", str(study), "9"]) == 2
 
 
+def test_the_admin_token_is_renewed(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    opened = Study.open(study)
+    old = opened.admin_hash
+    assert main(["study", "reissue", str(study), "--admin", "--json"]) == 0
+    token = json.loads(capsys.readouterr().out)["admin_token"]
+    assert opened.admin_hash != old
+    assert opened.is_admin(token)
+    assert main(["study", "reissue", str(study), "--admin"]) == 0
+    assert not opened.is_admin(token)
+    assert opened.is_admin(capsys.readouterr().out.split()[-1])
+    store = open_store(opened.database_url)
+    assert [event.kind for event in store.events()].count("new_admin_token") == 2
+    store.close_connections()
+    for wrong in (["1", "--admin"], []):
+        assert main(["study", "reissue", str(study), *wrong]) == 2
+        assert "--admin" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["status", "close", "reopen", "invite"])
 def test_what_is_no_study(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["study", command, str(tmp_path)]) == 2

@@ -12,7 +12,7 @@ from small_studies import ADMIN_TOKEN, small_design
 from streamlit.testing.v1 import AppTest
 
 from human_eval_app.web import serving
-from human_eval_app.web.admin_session import admin_cookie_value
+from human_eval_app.web.admin_session import admin_cookie_value, end_admin_session
 from human_eval_app.web.assembly import SCRIPT
 from human_eval_app.web.shell import visitor
 
@@ -270,6 +270,17 @@ def test_administrators_see_progress_and_intervene(served: Served, cookies: dict
     assert not served.service.store.is_open
     test.button(key="reopen").click().run()
     assert served.service.store.is_open
+
+
+def test_a_page_that_is_older_than_the_log_out_does_nothing(served: Served, cookies: dict[str, str]) -> None:
+    value = admin_cookie_value(served.service)
+    cookies[served.service.admin_cookie] = value
+    test = admin_page("Progress")
+    end_admin_session(served.service, value)
+    test.button(key="close").click().run()
+    assert served.service.store.is_open
+    assert not test.tabs
+    assert "Log in with the admin token" in text_of(test)
 
 
 def test_administrators_make_links_that_work_once(served: Served, cookies: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from small_studies import ADMIN_TOKEN, small_design
 from starlette.routing import Route
 
 from drawbench.errors import InputError
+from human_eval_app.studies.writing import renew_admin_token
 from human_eval_app.web.assembly import own_routes
 from human_eval_app.web.guesses import GuessLimiter
 from human_eval_app.web.security import Site, security_headers, shell_policy, site_for
@@ -366,16 +367,20 @@ def test_every_route_of_administrators_refuses_everyone_else(served: Served) -> 
     rater = served.enter()
     forged = served.browser()
     forged.cookies.set(served.service.admin_cookie, f"{int(served.clock.seconds()) + 9999}.{'0' * 64}")
+    named = served.browser()
+    named.cookies.set(served.service.admin_cookie, f"{int(served.clock.seconds()) + 9999}.x.{'0' * 64}")
     as_rater = served.browser()
     as_rater.cookies.set(served.service.admin_cookie, rater.client.cookies[served.service.rater_cookie])
-    for client in (served.browser(), rater.client, forged, as_rater):
+    for client in (served.browser(), rater.client, forged, named, as_rater):
         for path in admin_routes_of(served):
             reply = client.get(path)
             assert reply.status_code in {403, 404}, path
             assert "imagen" not in reply.text
 
 
-@pytest.mark.parametrize("value", ["", "x", "1.", ".", "9" * 30 + ".x", "-1.x", "²³.x", "1.é"])
+@pytest.mark.parametrize(
+    "value", ["", "x", "1.", ".", "9" * 30 + ".x", "-1.x", "²³.x", "1.é", "1.x.é", "1..", "1.x.y.z"]
+)
 def test_odd_admin_cookies_open_nothing(served: Served, value: str) -> None:
     from human_eval_app.web.admin_session import is_admin_cookie
 
@@ -387,6 +392,33 @@ def test_the_admin_token_opens_and_its_cookie_lapses(served: Served) -> None:
     assert administrator.get("/admin/export/csv").status_code == 200
     served.clock.wait(12 * 3600 + 1)
     assert administrator.get("/admin/export/csv").status_code == 403
+
+
+def test_a_copied_cookie_is_refused_after_the_log_out(served: Served) -> None:
+    administrator, other, thief = served.administrator(), served.administrator(), served.browser()
+    copied = administrator.cookies[served.service.admin_cookie]
+    thief.cookies.set(served.service.admin_cookie, copied)
+    assert thief.get("/admin/export/csv").status_code == 200
+    assert administrator.post("/admin/logout", json={}).status_code == 303
+    for client in (administrator, thief):
+        assert client.get("/admin/export/csv").status_code == 403
+    assert other.get("/admin/export/csv").status_code == 200, "another session goes on"
+    assert thief.post("/admin/logout", json={}).status_code == 303
+    kinds = [event.kind for event in served.service.store.events()]
+    assert kinds.count("log_out") == 1
+    assert not any(copied.split(".")[1] in str(event) for event in served.service.store.events())
+
+
+def test_a_new_admin_token_ends_the_old_one_and_its_sessions(served: Served) -> None:
+    administrator = served.administrator()
+    token = renew_admin_token(served.service.study)
+    assert administrator.get("/admin/export/csv").status_code == 403
+    client = served.browser()
+    assert client.post("/admin/login", json={"token": ADMIN_TOKEN}).status_code == 403
+    assert client.post("/admin/login", json={"token": token}).status_code == 303
+    assert client.get("/admin/export/csv").status_code == 200
+    kept = served.service.study.folder / "admin.hash"
+    assert kept.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_wrong_admin_token_is_refused_and_slowed_down(served: Served) -> None:
