@@ -32,7 +32,10 @@ def rate(
     database: Annotated[
         str | None,
         typer.Option(
-            metavar="URL", help="postgresql+psycopg://... instead of the study's own.", show_default=False
+            metavar="URL",
+            help="postgresql+psycopg://... to keep the ratings in from now on, for every command; "
+            "only before the first link is made.",
+            show_default=False,
         ),
     ] = None,
     base_url: Annotated[
@@ -51,7 +54,11 @@ def rate(
         raise InputError("which study? Give its folder, or --demo to try the app without one")
     from human_eval_app.web.hosting import host_study
 
-    host_study(study, address=host, port=port, base_url=base_url or "", database=database)
+    if database is not None:
+        from human_eval_app.store.opening import keep_ratings_in
+
+        keep_ratings_in(study, database)
+    host_study(study, address=host, port=port, base_url=base_url or "")
     return FINE
 
 

@@ -24,7 +24,6 @@ def host_study(
     address: str,
     port: int,
     base_url: str = "",
-    database: str | None = None,
     on_listening: Callable[[str], None] = lambda base: None,
 ) -> None:
     """Serves a study on `address`:`port` (0: any free one). Returns when the process is told to stop.
@@ -36,7 +35,7 @@ def host_study(
     site = site_for(address, base_url)
     listener = _listen(address, port)
     try:
-        service = open_service(folder, site, database)
+        service = open_service(folder, site)
         port = listener.getsockname()[1]
         _configure(service, address, port)
         on_listening(assembly.base_address(site, address, port))

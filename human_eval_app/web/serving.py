@@ -72,10 +72,10 @@ class RatingService:
         return f"{role}_{tag}"
 
 
-def open_service(folder: str | Path, site: Site, database: str | None = None) -> RatingService:
+def open_service(folder: str | Path, site: Site) -> RatingService:
     """Opens a study folder with its store. Raises InputError for what is no study or no database."""
     study = Study.open(folder)
-    store = open_store(database or study.database_url, create=True)
+    store = open_store(study.database_url, create=True)
     store.register(study.design)
     return RatingService(study, store, site)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -17,10 +18,15 @@ from pathlib import Path
 import pytest
 from served_studies import serve_study
 from small_studies import ADMIN_TOKEN, small_design, write_study
+from sqlalchemy import make_url
+from sqlalchemy.engine import URL
 
 from harness.cli import main
+from human_eval_app.store.rating_store import open_store
+from human_eval_app.studies.study import Study
 from human_eval_app.web.assembly import announce
 from human_eval_app.web.security import site_for
+from human_eval_app.web.serving import open_service
 
 ROOT = Path(__file__).parents[3]
 
@@ -48,6 +54,67 @@ def test_bad_input_is_one_line_and_status_2(
     assert said in told
     assert "\n" not in told
     assert sorted(path.name for path in study.iterdir()) == before
+
+
+@pytest.fixture
+def hosted(monkeypatch: pytest.MonkeyPatch) -> list[URL]:
+    """Where the ratings of each study that is served are kept; nothing is served."""
+    kept: list[URL] = []
+
+    def serve(folder: str, **_: object) -> None:
+        service = open_service(folder, site_for("127.0.0.1", ""))
+        kept.append(service.store.database.url)
+        service.store.close_connections()
+
+    monkeypatch.setattr("human_eval_app.web.hosting.host_study", serve)
+    return kept
+
+
+def test_every_command_reads_the_database_that_is_served(
+    tmp_path: Path, database_url: str, hosted: list[URL], capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = write_study(tmp_path / "study", small_design())
+    assert main(["rate", str(study), "--database", database_url]) == 0
+    assert main(["rate", str(study)]) == 0
+    assert main(["rate", str(study), "--database", database_url]) == 0
+    assert hosted == [make_url(database_url)] * 3
+    assert make_url(Study.open(study).database_url) == make_url(database_url)
+    assert (study / "database.url").stat().st_mode & 0o777 == 0o600
+    store = open_store(database_url)
+    store.invite(2)
+    store.close_connections()
+    capsys.readouterr()
+    assert main(["study", "status", str(study), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["raters"]["invited"] == 2
+
+
+def test_another_database_is_refused_once_there_are_links(
+    tmp_path: Path, hosted: list[URL], capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = write_study(tmp_path / "study", small_design())
+    assert main(["study", "invite", str(study)]) == 0
+    capsys.readouterr()
+    other = f"sqlite:///{tmp_path / 'other.db'}"
+    assert main(["rate", str(study), "--database", other]) == 2
+    told = capsys.readouterr().err.strip()
+    assert "\n" not in told
+    assert "study.db" in told
+    assert "leave --database out" in told
+    assert hosted == []
+    assert not (tmp_path / "other.db").exists()
+    assert main(["rate", str(study), "--database", f"sqlite:///{study / 'study.db'}"]) == 0, "its own"
+
+
+def test_a_database_of_another_study_is_refused_and_not_remembered(
+    tmp_path: Path, hosted: list[URL], capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = write_study(tmp_path / "study", small_design())
+    other = write_study(tmp_path / "other", small_design("realism"))
+    assert main(["study", "status", str(other)]) == 0
+    assert main(["rate", str(study), "--database", f"sqlite:///{other / 'study.db'}"]) == 2
+    assert "another design" in capsys.readouterr().err
+    assert not (study / "database.url").exists()
+    assert hosted == []
 
 
 def test_a_taken_port_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
