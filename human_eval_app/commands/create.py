@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -118,6 +119,20 @@ def create(
         str, typer.Option(help="Where raters return to, such as Prolific's; {code} becomes their code.")
     ] = "",
     completion_code: Annotated[str, typer.Option(help="One code for all; default: one for each.")] = "",
+    recruitment: Annotated[
+        str | None, typer.Option(help="For the reports: where raters are recruited.")
+    ] = None,
+    demographics: Annotated[
+        str | None, typer.Option(help="For the reports: raters' language, country, expertise.")
+    ] = None,
+    compensation: Annotated[
+        str | None, typer.Option(help="For the reports: pay, and the time it is for.")
+    ] = None,
+    ethics: Annotated[str | None, typer.Option(help="For the reports: ethical review.")] = None,
+    reporting: Annotated[
+        Path | None,
+        typer.Option(help="A TOML file of these four; options stand above it. Raters see none of them."),
+    ] = None,
     database: Annotated[
         str | None, typer.Option(metavar="URL", help="postgresql+psycopg://... instead of SQLite.")
     ] = None,
@@ -137,6 +152,7 @@ def create(
     from human_eval_app.pictures.model_folders import ModelGiven
     from human_eval_app.store.opening import check_empty, opened
     from human_eval_app.studies.create import CreateOptions, create_study, plan_study
+    from human_eval_app.studies.reporting import NOTHING_TOLD, read_reporting
 
     if out.exists() and not dry_run:
         raise InputError(f"{out} exists; a study is never overwritten, so give another --out")
@@ -157,6 +173,12 @@ def create(
         "min_dwell_ms": min_dwell_ms,
         "lease_seconds": lease_seconds,
     }
+    told = {
+        "recruitment": recruitment,
+        "demographics": demographics,
+        "compensation": compensation,
+        "ethics": ethics,
+    }
     options = CreateOptions(
         kind=kind.value.replace("-", "_"),  # type: ignore[arg-type]
         models=tuple(map(ModelGiven.parse, models)),
@@ -176,6 +198,10 @@ def create(
         consent=_text(consent),
         completion_url=completion_url,
         completion_code=completion_code,
+        reporting=replace(
+            NOTHING_TOLD if reporting is None else read_reporting(reporting),
+            **{name: text for name, text in told.items() if text is not None},
+        ),
     )
     secret = _secret(secret_file)
     plan = plan_study(options)

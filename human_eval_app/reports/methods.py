@@ -84,10 +84,11 @@ def methods(analysis: Analysis, design: StudyDesign) -> Iterator[tuple[str, list
         [
             ("number", f"{totals['raters']} counted, of {len(analysis.raters)} who answered"),
             ("assignment", _assignment(design)),
-            ("recruitment", NOT_STATED),
+            ("recruitment", design.reporting.recruitment or NOT_STATED),
             ("qualification", _gate(analysis, design)),
-            ("compensation", NOT_STATED),
-            ("ethics approval and demographics", NOT_STATED),
+            ("compensation", design.reporting.compensation or NOT_STATED),
+            ("ethics approval", design.reporting.ethics or NOT_STATED),
+            ("demographics", design.reporting.demographics or NOT_STATED),
             ("consent", design.consent or NOT_STATED),
         ],
     )

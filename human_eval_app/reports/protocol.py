@@ -98,10 +98,10 @@ def _raters(design: StudyDesign, raters: Sequence[Rater]) -> Iterator[tuple[str,
     yield "Entered", str(len(entered))
     yield "Finished", str(sum(rater.finished_at is not None for rater in entered))
     yield "Excluded", str(sum(rater.status == "excluded" for rater in entered))
-    yield "Recruited from", UNKNOWN
-    yield "Language, country, expertise", UNKNOWN
-    yield "Pay, and time it took", UNKNOWN
-    yield "Ethical review", UNKNOWN
+    yield "Recruited from", design.reporting.recruitment or UNKNOWN
+    yield "Language, country, expertise", design.reporting.demographics or UNKNOWN
+    yield "Pay, and time it took", design.reporting.compensation or UNKNOWN
+    yield "Ethical review", design.reporting.ethics or UNKNOWN
     yield "Consent text", design.consent
 
 

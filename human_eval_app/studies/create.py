@@ -26,6 +26,7 @@ from human_eval_app.studies.item_plan import (
     side_by_side_items,
 )
 from human_eval_app.studies.questions import Kind, questions_of
+from human_eval_app.studies.reporting import NOTHING_TOLD, Reporting
 from human_eval_app.studies.selection import common_prompts, draw_order, shuffled_by_id, without_people
 from human_eval_app.studies.settings import StudySettings, raters_needed, settings_for, with_controls
 from human_eval_app.studies.stimuli import Slot, native_sizes, opaque_id, register_pictures
@@ -60,6 +61,7 @@ class CreateOptions:
     consent: str | None = None
     completion_url: str = ""
     completion_code: str = ""
+    reporting: Reporting = NOTHING_TOLD
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,7 @@ def create_study(
             left_out=plan.left_out,
             shown_with_fewer=plan.fewer,
             notices=plan.notices,
+            reporting=plan.options.reporting,
             title=texts["title"],
             instructions=texts["instructions"],
             consent=texts["consent"],

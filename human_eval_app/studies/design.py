@@ -11,10 +11,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 from drawbench.errors import InputError
 from human_eval_app.studies.questions import Kind, Question, questions_of
+from human_eval_app.studies.reporting import NOTHING_TOLD, Reporting
 from human_eval_app.studies.typed_json import MalformedError, canonical_json, from_plain, to_plain
 
 SCHEMA = 1
@@ -103,7 +104,8 @@ class StudyDesign:
     only; `raters_per_cell` is how many are planned for each cell. `pictures_are` says what was done to the
     pictures, `left_out` which prompts are not asked about, `shown_with_fewer` which stand with fewer samples
     on their page than the others. `completion_url` and `completion_code` are for recruiting sites. `notices`
-    say what every output must say. Raises InputError where the parts do not fit together.
+    say what every output must say, `reporting` what only the researcher knows. Raises InputError where the
+    parts do not fit together.
     """
 
     name: str
@@ -134,6 +136,7 @@ class StudyDesign:
     left_out: tuple[LeftOut, ...] = ()
     shown_with_fewer: tuple[LeftOut, ...] = ()
     notices: tuple[str, ...] = ()
+    reporting: Reporting = NOTHING_TOLD
 
     def __post_init__(self) -> None:
         from human_eval_app.studies.design_checks import check_design
@@ -143,7 +146,7 @@ class StudyDesign:
     @cached_property
     def digest(self) -> str:
         """sha256 (64 hex digits) over the design's canonical JSON."""
-        return hashlib.sha256(canonical_json(self).encode()).hexdigest()
+        return hashlib.sha256(canonical_json(self._plain()).encode()).hexdigest()
 
     @cached_property
     def content_digest(self) -> str:
@@ -161,7 +164,7 @@ class StudyDesign:
             for number, item in enumerate(self.items)
         )
         pictures = sorted({(p.sha256, p.width, p.height, p.media_type, p.bytes) for p in self.pictures})
-        plain = {**to_plain(self), "items": to_plain(items), "pictures": to_plain(pictures)}
+        plain = {**self._plain(), "items": to_plain(items), "pictures": to_plain(pictures)}
         return hashlib.sha256(canonical_json(plain).encode()).hexdigest()
 
     @cached_property
@@ -202,7 +205,16 @@ class StudyDesign:
 
     def to_json(self) -> str:
         """The design as indented JSON, the text of design.json."""
-        return json.dumps(to_plain(self), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return json.dumps(self._plain(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def _plain(self) -> dict[str, Any]:
+        """The fields as JSON has them: those that older designs lack only where they say something, so that
+        the digest of an older design is what it was.
+        """
+        plain: dict[str, Any] = to_plain(self)
+        if self.reporting == NOTHING_TOLD:
+            del plain["reporting"]
+        return plain
 
     @classmethod
     def from_json(cls, text: str) -> StudyDesign:

@@ -247,6 +247,25 @@ def test_reissue_and_revoke(study: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main(["study", "reissue", str(study), "9"]) == 2
 
 
+def test_create_takes_what_reports_must_say(
+    runs: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, out = tmp_path / "reporting.toml", tmp_path / "told"
+    create = ["study", "create", "side-by-side", *runs, "--practice", "0", "--out", str(out)]
+    create += ["--reporting", str(file)]
+    for wrong in ("pay = 'much'", "ethics = 3", "ethics", "'"):
+        file.write_text(wrong)
+        assert main(create) == 2
+        said = capsys.readouterr().err.strip()
+        assert "recruitment, demographics, compensation, ethics" in said
+        assert "\n" not in said
+    file.write_text('recruitment = "a list"\nethics = "board 7"\n')
+    assert main([*create, "--ethics", "board 8", "--compensation", "12 euros for an hour"]) == 0
+    told = Study.open(out).design.reporting
+    assert (told.recruitment, told.ethics, told.demographics) == ("a list", "board 8", "")
+    assert told.compensation == "12 euros for an hour"
+
+
 def test_the_admin_token_is_renewed(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     opened = Study.open(study)
     old = opened.admin_hash

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from small_studies import small_design, write_study
 
 from human_eval_app.reports.protocol import UNKNOWN, protocol_markdown
 from human_eval_app.store.opening import opened
+from human_eval_app.studies.reporting import Reporting
 
 
 def test_the_template_is_filled_in(tmp_path: Path) -> None:
@@ -38,3 +40,12 @@ def test_a_study_that_filters_no_one_says_so(tmp_path: Path) -> None:
     assert "**Control trials**: none" in text
     assert "every rater is kept" in text
     assert "Yes (100) / Somewhat (50) / No (0)" in text
+
+
+def test_what_the_researcher_told_stands_in_it(tmp_path: Path) -> None:
+    told = Reporting("a mailing list", "adults who read English", "12 euros for an hour", "board 7, no. 42")
+    folder = write_study(tmp_path / "study", replace(small_design(), reporting=told))
+    with opened(folder) as (study, store):
+        text = protocol_markdown(study.design, store.progress(), store.raters())
+    for words in asdict(told).values():
+        assert words in text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,12 @@ from PIL import Image
 from simulated_ratings import simulated_frame, study_design
 
 from drawbench.errors import InputError
+from human_eval_app.analysis import analyse
 from human_eval_app.reports.file_names import distinct
+from human_eval_app.reports.methods import methods
 from human_eval_app.reports.report import write_analysis
 from human_eval_app.reports.tables import number_text, p_text, paper_tables
+from human_eval_app.studies.reporting import Reporting
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +44,16 @@ def test_tables_and_figures_are_there(written: Path) -> None:
     assert r"Gary \& Marcus\_\$x\$" in latex
     assert latex.count(r"\midrule") == 2
     assert "| Mean of categories | 15 |" in (written / "tables/results-quality-imagen-glide.md").read_text()
+
+
+def test_the_methods_say_what_the_researcher_told() -> None:
+    told = Reporting("a mailing list", "adults", "12 euros for an hour", "board 7")
+    design = replace(study_design(categories={"x": 4}, controls=0), reporting=told)
+    analysis = analyse(simulated_frame(design, raters=3, per_prompt=2), design, resamples=200)
+    raters = dict(dict(methods(analysis, design))["Raters"])
+    assert [raters[name] for name in ("recruitment", "demographics", "compensation", "ethics approval")] == [
+        *asdict(told).values()
+    ]
 
 
 def test_models_whose_names_look_alike_have_files_of_their_own(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from small_studies import small_design
 from drawbench.errors import InputError
 from human_eval_app.studies.design import ALL_CELL, Arm, StudyDesign
 from human_eval_app.studies.questions import KINDS, Kind
+from human_eval_app.studies.reporting import Reporting
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -192,3 +193,15 @@ def test_any_json_in_any_field_gives_a_design_or_one_error(field: str, value: An
     except InputError:
         return
     assert StudyDesign.from_json(design.to_json()) == design
+
+
+def test_what_a_paper_must_say_is_fixed_with_the_study_and_older_designs_keep_their_digests() -> None:
+    design = small_design()
+    assert design.digest == "6435a8a213beaa99276192b4cc881c5b21bb7534e3bfb8e8dab84843b818fb0c"
+    assert design.content_digest == "ae54d71672b4ee3c39b539f7e8c5a3f3c94db509f5dbff899041d0eba3802d1e"
+    assert "reporting" not in json.loads(design.to_json()), "a design as it was written before"
+    assert StudyDesign.from_json(design.to_json()) == design
+    told = replace(design, reporting=Reporting(recruitment="a mailing list"))
+    assert told.digest != design.digest
+    assert told.content_digest != design.content_digest
+    assert StudyDesign.from_json(told.to_json()) == told
