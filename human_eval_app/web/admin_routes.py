@@ -14,7 +14,7 @@ from human_eval_app.web.serving import RatingService, in_thread
 from human_eval_app.web.small_json import NO_STORE, client_address, read_object, refusal, text_of
 
 _LOGIN = (
-    "<p>Give the admin token that was printed when the study was made or the token was renewed.</p>"
+    "<p>Give the admin token that was printed when the study was made.</p>"
     '<form id="login"><label for="token">Admin token</label>'
     '<input id="token" name="token" type="password" autocomplete="current-password" required autofocus>'
     '<p class="actions"><button class="main" type="submit">Log in</button></p></form>'
