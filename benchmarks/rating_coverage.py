@@ -25,7 +25,7 @@ from human_eval_app.analysis.crossed import contrast_estimate
 from human_eval_app.analysis.layout import Layout, macro_contrast
 from human_eval_app.analysis.proportions import wilson
 from human_eval_app.analysis.resampling import two_way_replicates
-from human_eval_app.latent_model import LatentModel, dealt
+from human_eval_app.planning.latent_model import LatentModel, dealt
 
 DRAWBENCH = (25, 10, 19, 20, 20, 10, 10, 20, 7, 38, 21)
 LEAST, MOST = 0.92, 0.98

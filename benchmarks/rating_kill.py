@@ -19,7 +19,7 @@ from pathlib import Path
 from human_eval_app.simulated.crowd import Crowd
 from human_eval_app.simulated.habits import Habits
 from human_eval_app.simulated.kill_loop import rate_under_kills
-from human_eval_app.study import Study
+from human_eval_app.studies.study import Study
 
 
 def main() -> int:

@@ -30,13 +30,13 @@ from typing import Any
 
 from scipy import stats
 
-from human_eval_app.design import StudyDesign
 from human_eval_app.simulated.browser_page import BROWSERS, RatingPage, find_browser
 from human_eval_app.simulated.crowd import Crowd
 from human_eval_app.simulated.habits import STEADY
 from human_eval_app.simulated.server_process import ServerProcess
-from human_eval_app.store import open_store
-from human_eval_app.study import Study
+from human_eval_app.store.rating_store import open_store
+from human_eval_app.studies.design import StudyDesign
+from human_eval_app.studies.study import Study
 
 LIMIT_MS = 300.0
 

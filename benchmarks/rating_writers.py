@@ -27,11 +27,11 @@ from typing import Any
 from sqlalchemy import insert, text
 
 from drawbench.errors import InputError
-from human_eval_app.design import Arm, Item, ModelSource, Picture, StudyDesign
-from human_eval_app.leases import recount
-from human_eval_app.records import Presentation
-from human_eval_app.schema import presentation, rater, rating
-from human_eval_app.store import RatingStore, open_store
+from human_eval_app.database.schema import presentation, rater, rating
+from human_eval_app.store.leases import recount
+from human_eval_app.store.rating_store import RatingStore, open_store
+from human_eval_app.store.records import Presentation
+from human_eval_app.studies.design import Arm, Item, ModelSource, Picture, StudyDesign
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES_OF_EARLIER = 100

@@ -23,8 +23,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from human_eval_app.simulated.browser_page import BROWSERS, RatingPage, find_browser
 from human_eval_app.simulated.server_process import ServerProcess
-from human_eval_app.store import open_store
-from human_eval_app.study import Study
+from human_eval_app.store.rating_store import open_store
+from human_eval_app.studies.study import Study
 
 IMAGES = Path(__file__).parent / "images"
 WIDE = {"viewport": {"width": 1280, "height": 800}}

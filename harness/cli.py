@@ -29,8 +29,8 @@ from harness.exits import run_app
 from harness.run import run
 
 ELSEWHERE = {
-    "rate": "human_eval_app.rate_command:rate",
-    "study": "human_eval_app.study_command:study_app",
+    "rate": "human_eval_app.commands.rate:rate",
+    "study": "human_eval_app.commands.study:study_app",
 }
 """Commands of the packages that stand above this one: name -> module:function or module:app of sub-commands.
 

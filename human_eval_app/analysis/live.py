@@ -20,7 +20,7 @@ from human_eval_app.analysis.rater_habits import rater_habits
 if TYPE_CHECKING:
     import pandas as pd
 
-    from human_eval_app.design import StudyDesign
+    from human_eval_app.studies.design import StudyDesign
 
 UNITS = {
     "preference": "%",

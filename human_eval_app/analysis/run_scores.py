@@ -10,7 +10,7 @@ import numpy as np
 from drawbench.errors import InputError
 from harness.run_view import RunView
 from human_eval_app.analysis.metric_agreement import RunScores
-from human_eval_app.design import StudyDesign
+from human_eval_app.studies.design import StudyDesign
 
 
 def run_scores(runs: Sequence[Path], design: StudyDesign) -> list[RunScores]:

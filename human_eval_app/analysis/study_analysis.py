@@ -29,7 +29,7 @@ from human_eval_app.analysis.significance import Decision, decisions
 if TYPE_CHECKING:
     import pandas as pd
 
-    from human_eval_app.design import StudyDesign
+    from human_eval_app.studies.design import StudyDesign
 
 SCHEMA = 1
 PAPER_GATE = 0.8
@@ -101,7 +101,7 @@ def analyse(
     rater_gate: float | None = None,
     progress: Progress | None = None,
 ) -> Analysis:
-    """Analyses a table of ratings. See `human_eval_app.study_report.write_analysis`.
+    """Analyses a table of ratings. See `human_eval_app.reports.report.write_analysis`.
 
     Raises InputError where no rating counts, the ratings are of another design, or a run is none of the
     study's.

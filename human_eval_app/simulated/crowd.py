@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from drawbench.errors import InputError
-from human_eval_app.design import StudyDesign
-from human_eval_app.latent_model import lead_for
+from human_eval_app.planning.latent_model import lead_for
 from human_eval_app.simulated.draws import normal, uniform
+from human_eval_app.studies.design import StudyDesign
 
 NO_EFFECT = 50.0
 

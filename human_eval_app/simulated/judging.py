@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from human_eval_app.design import Item, StudyDesign
-from human_eval_app.latent_model import place_of
-from human_eval_app.questions import Question, shown
+from human_eval_app.planning.latent_model import place_of
 from human_eval_app.simulated.crowd import Crowd
 from human_eval_app.simulated.draws import normal, pick, uniform
+from human_eval_app.studies.design import Item, StudyDesign
+from human_eval_app.studies.questions import Question, shown
 
 
 @dataclass(frozen=True)

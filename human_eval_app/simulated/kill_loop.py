@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from human_eval_app.schema import rating
+from human_eval_app.database.schema import rating
 from human_eval_app.simulated.crowd import Crowd
 from human_eval_app.simulated.habits import Habits
 from human_eval_app.simulated.server_process import ServerProcess
 from human_eval_app.simulated.web_crowd import rate_over_http
 from human_eval_app.simulated.web_visit import Acknowledged, Visit
-from human_eval_app.store import open_store
-from human_eval_app.study import Study
+from human_eval_app.store.rating_store import open_store
+from human_eval_app.studies.study import Study
 
 Key = tuple[str, int, str]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from human_eval_app.design import Item, StudyDesign
+from human_eval_app.studies.design import Item, StudyDesign
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from human_eval_app.design import StudyDesign
-from human_eval_app.records import Presentation, Refused, TokenRefused
 from human_eval_app.simulated.crowd import Crowd
 from human_eval_app.simulated.draws import uniform
 from human_eval_app.simulated.habits import Habits
 from human_eval_app.simulated.judging import Judge
-from human_eval_app.store import RatingStore
+from human_eval_app.store.rating_store import RatingStore
+from human_eval_app.store.records import Presentation, Refused, TokenRefused
+from human_eval_app.studies.design import StudyDesign
 
 OVER = frozenset({"finished", "closed", "screened_out"})
 ARRIVAL_SECONDS = 600.0

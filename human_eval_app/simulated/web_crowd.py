@@ -6,12 +6,12 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
-from human_eval_app.design import StudyDesign
 from human_eval_app.simulated.crowd import Crowd
 from human_eval_app.simulated.habits import Habits, failing_line
 from human_eval_app.simulated.judging import Judge
 from human_eval_app.simulated.rater_client import RaterClient
 from human_eval_app.simulated.web_visit import Acknowledged, Visit, WebRater
+from human_eval_app.studies.design import StudyDesign
 
 
 def rate_over_http(

@@ -13,8 +13,8 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from human_eval_app.design import StudyDesign
-from human_eval_app.opaque_png import PADDING, chunks
+from human_eval_app.pictures.opaque_png import PADDING, chunks
+from human_eval_app.studies.design import StudyDesign
 
 ALLOWED_CHUNKS = (b"IHDR", b"IDAT", PADDING, b"IEND")
 _SHORTEST = 4

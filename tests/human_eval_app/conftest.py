@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from postgres_cluster import PostgresCluster, postgres_programs
 from set_clock import SetClock
 
-from human_eval_app.design import StudyDesign
+from human_eval_app.studies.design import StudyDesign
 
 REQUIRE = "DRAWBENCH_REQUIRE_POSTGRES"
 BOTH = ("sqlite", "postgresql")
@@ -52,7 +52,7 @@ def durable_postgres() -> Iterator[PostgresCluster]:
 @pytest.fixture(scope="session")
 def migrated_template(postgres: PostgresCluster) -> str:
     """A database with the newest schema, to copy."""
-    from human_eval_app.database import open_database
+    from human_eval_app.database.connections import open_database
 
     name = postgres.new_database()
     open_database(postgres.url(name), create=False).dispose()
@@ -71,7 +71,7 @@ def quick_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with the newest schema, to copy."""
-    from human_eval_app.database import open_database
+    from human_eval_app.database.connections import open_database
 
     path = tmp_path_factory.mktemp("migrated") / "study.db"
     open_database(path, create=True).dispose()
@@ -113,7 +113,7 @@ def clock() -> SetClock:
 @pytest.fixture
 def make_store(database_url: str, clock: SetClock) -> Iterator[Callable[[StudyDesign], object]]:
     """Opens a store on each database with the given design, with `clock` as its clock."""
-    from human_eval_app.store import RatingStore, open_store
+    from human_eval_app.store.rating_store import RatingStore, open_store
 
     opened: list[RatingStore] = []
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from human_eval_app.records import Presentation, Submitted
-from human_eval_app.store import RatingStore
+from human_eval_app.store.rating_store import RatingStore
+from human_eval_app.store.records import Presentation, Submitted
 
 Answer = Callable[[Presentation], Mapping[str, str]]
 

@@ -12,13 +12,13 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
-from human_eval_app.assembly import own_routes
-from human_eval_app.design import StudyDesign
-from human_eval_app.guesses import GuessLimiter
-from human_eval_app.security import Guard, Site
-from human_eval_app.serving import RatingService
-from human_eval_app.store import open_store
-from human_eval_app.study import Study
+from human_eval_app.store.rating_store import open_store
+from human_eval_app.studies.design import StudyDesign
+from human_eval_app.studies.study import Study
+from human_eval_app.web.assembly import own_routes
+from human_eval_app.web.guesses import GuessLimiter
+from human_eval_app.web.security import Guard, Site
+from human_eval_app.web.serving import RatingService
 
 ORIGIN = "http://127.0.0.1"
 HEADERS = {"Origin": ORIGIN, "X-Drawbench": "1"}

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from human_eval_app.design import Arm, Item, ModelSource, Picture, StudyDesign
-from human_eval_app.latent_model import LatentModel, dealt
-from human_eval_app.questions import questions_of, shown
+from human_eval_app.planning.latent_model import LatentModel, dealt
+from human_eval_app.studies.design import Arm, Item, ModelSource, Picture, StudyDesign
+from human_eval_app.studies.questions import questions_of, shown
 
 CATEGORIES = {"Colors": 12, "Counting": 8, "Text": 10}
 PAIR_KEYS = {1.0: "a", 0.5: "indifferent", 0.0: "b"}

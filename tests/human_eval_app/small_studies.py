@@ -8,9 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from human_eval_app.design import Arm, Item, ModelSource, Nesting, Picture, Role, StudyDesign
-from human_eval_app.questions import Kind, questions_of
-from human_eval_app.study import ADMIN_FILE, DESIGN_FILE, PICTURES_FOLDER, SECRET_FILE, admin_hash
+from human_eval_app.studies.design import Arm, Item, ModelSource, Nesting, Picture, Role, StudyDesign
+from human_eval_app.studies.questions import Kind, questions_of
+from human_eval_app.studies.study import ADMIN_FILE, DESIGN_FILE, PICTURES_FOLDER, SECRET_FILE, admin_hash
 
 SECRET = bytes(range(32))
 ADMIN_TOKEN = "admin-token-of-the-tests"

@@ -18,7 +18,7 @@ from human_eval_app.analysis.layout import (
     macro_contrast,
     pooled_contrast,
 )
-from human_eval_app.latent_model import LatentModel, dealt
+from human_eval_app.planning.latent_model import LatentModel, dealt
 
 
 def one_category(seed: int, prompts: int, raters: int, per_prompt: int) -> tuple[Layout, np.ndarray]:

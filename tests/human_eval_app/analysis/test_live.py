@@ -1,6 +1,11 @@
 from __future__ import annotations
 
-import time
+import sys
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import FrameType
 
 import pytest
 from simulated_ratings import simulated_frame, study_design
@@ -37,13 +42,28 @@ def test_an_empty_table_says_so() -> None:
     assert one.rows[0].ratings == 1
 
 
-def test_five_thousand_ratings_take_less_than_a_third_of_a_second() -> None:
+def calls_of(work: Callable[[], object]) -> Counter[str]:
+    """How many Python functions `work` calls, by the file they are in: the same on any machine."""
+    found: Counter[str] = Counter()
+
+    def count(frame: FrameType, event: str, _argument: object) -> None:
+        if event == "call":
+            found[Path(frame.f_code.co_filename).name] += 1
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return found
+
+
+def test_nothing_is_resampled_and_a_rating_more_costs_a_few_calls() -> None:
     design = study_design(categories={f"c{n:02d}": 18 for n in range(11)})
-    frame = simulated_frame(design, raters=25, per_prompt=13)
-    assert len(frame) > 5000
-    times = []
-    for _ in range(3):
-        start = time.process_time()
-        live_results(frame, design)
-        times.append(time.process_time() - start)
-    assert min(times) < 0.3
+    few, many = (simulated_frame(design, raters=25, per_prompt=count) for count in (3, 13))
+    assert len(many) > 5000
+    live_results(few, design)  # what is imported and computed once
+    for_few, for_many = (calls_of(partial(live_results, frame, design)) for frame in (few, many))
+    assert for_many.total() - for_few.total() < 15 * (len(many) - len(few))
+    assert "resampling.py" not in for_many
+    assert for_many["live.py"] > 0

@@ -9,9 +9,9 @@ from pathlib import Path
 from sqlalchemy import select
 from witness import Witness
 
-from human_eval_app.schema import picture_view, presentation, rating
-from human_eval_app.store import open_store
-from human_eval_app.study import Study
+from human_eval_app.database.schema import picture_view, presentation, rating
+from human_eval_app.store.rating_store import open_store
+from human_eval_app.studies.study import Study
 
 HARMLESS = (
     "status of 401",  # what a session that ended gets

@@ -10,11 +10,11 @@ from playwright.sync_api import Browser, BrowserContext
 from small_studies import small_design, write_study
 from witness import Witness
 
-from human_eval_app.questions import Kind
 from human_eval_app.simulated.browser_page import RatingPage
 from human_eval_app.simulated.server_process import ServerProcess
-from human_eval_app.store import open_store
-from human_eval_app.study import Study
+from human_eval_app.store.rating_store import open_store
+from human_eval_app.studies.questions import Kind
+from human_eval_app.studies.study import Study
 
 
 @dataclass

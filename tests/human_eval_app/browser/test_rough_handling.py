@@ -72,13 +72,15 @@ def test_enter_held_on_an_answer_rates_once(served: Served) -> None:
 def test_rapid_presses_never_rate_what_was_not_looked_at(served: Served) -> None:
     page, witness = served.rater()
     page.to_rating()
+    began = page.page.evaluate("performance.now()")
     for _ in range(40):
         key = HeldKey(page.page, "3")
         key.down()
         key.up()
         page.page.wait_for_timeout(30)
     page.wait_until("rate")
-    assert 1 <= _answered(served, page) <= 6  # each page has to be looked at for 250 ms
+    passed = page.page.evaluate("performance.now()") - began
+    assert 1 <= _answered(served, page) <= 1 + passed / 250  # each page has to be looked at for 250 ms
     check_ratings(served.folder, served.witnesses)
     check_console(witness)
 

@@ -9,9 +9,9 @@ import pytest
 from checking import check_blind, check_console, check_ratings
 from serving import serve_study
 
-from human_eval_app.questions import Kind
-from human_eval_app.store import open_store
-from human_eval_app.study import Study
+from human_eval_app.store.rating_store import open_store
+from human_eval_app.studies.questions import Kind
+from human_eval_app.studies.study import Study
 
 
 @pytest.mark.parametrize("kind", ["realism", "alignment", "side_by_side"])

@@ -17,8 +17,9 @@ from postgres_cluster import PostgresCluster
 from rating_steps import answer, enter, look, open_page
 from sqlalchemy import event, text
 
-from human_eval_app.records import Presentation, StoreUnavailable
-from human_eval_app.store import RatingStore, open_store
+from human_eval_app.database.connections import StoreUnavailable
+from human_eval_app.store.rating_store import RatingStore, open_store
+from human_eval_app.store.records import Presentation
 
 ROOT = Path(__file__).parents[3]
 WRITERS = 2

@@ -12,11 +12,11 @@ import pytest
 from blinding_scan import Secrets, png_faults
 from small_runs import scenes_run, small_run
 
-from human_eval_app.create import CreateOptions, create_study, plan_study
-from human_eval_app.design import StudyDesign
-from human_eval_app.model_folders import ModelGiven
-from human_eval_app.questions import KINDS, Kind
-from human_eval_app.study import Study
+from human_eval_app.pictures.model_folders import ModelGiven
+from human_eval_app.studies.create import CreateOptions, create_study, plan_study
+from human_eval_app.studies.design import StudyDesign
+from human_eval_app.studies.questions import KINDS, Kind
+from human_eval_app.studies.study import Study
 
 NAMES = ("imagen-xl-secret", "glide-base-secret")
 

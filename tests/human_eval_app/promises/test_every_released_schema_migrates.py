@@ -14,14 +14,14 @@ from small_studies import small_design
 from sqlalchemy import MetaData, insert, inspect, text
 
 from drawbench.errors import InputError
-from human_eval_app.database import Database, migration_configuration, open_database
-from human_eval_app.database import database_url as url_of
-from human_eval_app.design import StudyDesign
-from human_eval_app.instants import milliseconds
-from human_eval_app.records import Presentation
-from human_eval_app.schema import HEAD, METADATA
-from human_eval_app.store import open_store
-from human_eval_app.tokens import token_hash
+from human_eval_app.database.connections import Database, migration_configuration, open_database
+from human_eval_app.database.connections import database_url as url_of
+from human_eval_app.database.schema import HEAD, METADATA
+from human_eval_app.store.instants import milliseconds
+from human_eval_app.store.rating_store import open_store
+from human_eval_app.store.records import Presentation
+from human_eval_app.studies.design import StudyDesign
+from human_eval_app.studies.tokens import token_hash
 
 DESIGN = small_design("realism", prompts=6, controls=1, practice=1)
 SESSION = "session-of-the-old-release"

@@ -12,9 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from human_eval_app.analysis.controls import control_accuracy
-from human_eval_app.design import StudyDesign
-from human_eval_app.records import Target
-from human_eval_app.store import RatingStore
+from human_eval_app.store.rating_store import RatingStore
+from human_eval_app.store.records import Presentation, Target
+from human_eval_app.studies.design import StudyDesign
 
 MakeStore = Callable[[StudyDesign], RatingStore]
 
@@ -143,3 +143,54 @@ def test_the_database_refuses_to_change_what_was_recorded(
         connection.execute(text(statement.format(table)))
     pd.testing.assert_frame_equal(store.ratings(revisions=True), before[0])
     assert list(store.events()) == before[1]
+
+
+def test_an_excluded_practice_item_is_given_to_no_one(make_store: MakeStore) -> None:
+    design = small_design("realism", practice=3, controls=0)
+    store = make_store(design)
+    first, second, third = (item.id for item in design.items_of("practice"))
+    begun = enter(store, practised=False)
+    page = store.serve(begun)
+    assert isinstance(page, Presentation)
+    assert (page.item_id, page.position, page.total) == (first, 1, 3)
+    store.exclude("item", second, "its right answer is wrong")  # lies ready for the rater already
+    assert store.stage(begun) == "practice"
+    answer(store, page)
+    page = store.serve(begun)
+    assert isinstance(page, Presentation)
+    assert (page.item_id, page.position, page.total) == (third, 2, 2)
+    store.exclude("item", third, "its right answer is wrong too")  # open: it stays open
+    assert (store.stage(begun), store.serve(begun)) == ("practice", page)
+    answer(store, page)
+    assert (store.stage(begun), store.serve(begun)) == ("practice_done", "practice_done")
+    store.finish_practice(begun)
+    assert open_page(store, begun).role == "rating"
+    late = enter(store, practised=False)
+    page = store.serve(late)
+    assert isinstance(page, Presentation)
+    assert (page.item_id, page.total) == (first, 1)
+    answer(store, page)
+    assert store.serve(late) == "practice_done"
+    store.finish_practice(late)
+    store.exclude("item", first, "none is right")
+    last = enter(store, practised=False)
+    assert store.stage(last) == "rating"
+    page = store.serve(last)
+    assert isinstance(page, Presentation)
+    assert page.role == "rating"
+    store.include("item", first, "it was right")
+    assert store.rater(begun).done == 0
+
+
+def test_an_excluded_item_that_lies_ready_is_not_given(make_store: MakeStore) -> None:
+    store = make_store(small_design("realism", prompts=4, practice=0, controls=0))
+    rater = enter(store)
+    page = open_page(store, rater)
+    ready = store.upcoming(rater)
+    assert ready is not None
+    store.exclude("item", ready.item_id, "broken")
+    other = store.upcoming(rater)
+    assert other is not None
+    assert other.item_id not in (ready.item_id, page.item_id)
+    answer(store, page)
+    assert open_page(store, rater).id == other.id

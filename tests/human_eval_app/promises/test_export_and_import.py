@@ -13,13 +13,13 @@ from set_clock import SetClock
 from small_studies import small_design
 
 from drawbench.errors import InputError
-from human_eval_app.data_dictionary import TABLES
-from human_eval_app.design import StudyDesign
-from human_eval_app.exporting import export_study
-from human_eval_app.importing import import_study, read_ratings
-from human_eval_app.questions import Kind
-from human_eval_app.records import Presentation
-from human_eval_app.store import RatingStore
+from human_eval_app.exports.exporting import export_study
+from human_eval_app.exports.importing import import_study, read_ratings
+from human_eval_app.store.data_dictionary import TABLES
+from human_eval_app.store.rating_store import RatingStore
+from human_eval_app.store.records import Presentation
+from human_eval_app.studies.design import StudyDesign
+from human_eval_app.studies.questions import Kind
 
 MakeStore = Callable[[StudyDesign], RatingStore]
 

@@ -9,7 +9,7 @@ from small_studies import small_design, write_study
 from human_eval_app.simulated.crowd import Crowd
 from human_eval_app.simulated.habits import Habits
 from human_eval_app.simulated.kill_loop import rate_under_kills
-from human_eval_app.study import Study
+from human_eval_app.studies.study import Study
 
 
 def test_every_acknowledged_rating_is_there_after_kills(durable_database_url: str, tmp_path: Path) -> None:

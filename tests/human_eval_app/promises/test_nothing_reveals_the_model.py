@@ -20,9 +20,9 @@ from served_studies import Served, serve_study
 from small_studies import ADMIN_TOKEN, MODELS, small_design, write_study
 from starlette.testclient import TestClient
 
-from human_eval_app.design import StudyDesign
-from human_eval_app.pane_files import pane_address, pane_files
-from human_eval_app.questions import KINDS, Kind
+from human_eval_app.studies.design import StudyDesign
+from human_eval_app.studies.questions import KINDS, Kind
+from human_eval_app.web.pane_files import pane_address, pane_files
 
 ROOT = Path(__file__).parents[3]
 
@@ -176,8 +176,8 @@ class Running:
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
-    from human_eval_app.store import open_store
-    from human_eval_app.study import Study
+    from human_eval_app.store.rating_store import open_store
+    from human_eval_app.studies.study import Study
 
     folder = tmp_path / "imagen-xl-against-glide-base"
     design = small_design("side_by_side", size=64, min_dwell_ms=100)

@@ -13,10 +13,10 @@ from small_studies import small_design
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
-from human_eval_app.design import StudyDesign
-from human_eval_app.records import Presentation, Refused
-from human_eval_app.schema import presentation, rating
-from human_eval_app.store import RatingStore
+from human_eval_app.database.schema import presentation, rating
+from human_eval_app.store.rating_store import RatingStore
+from human_eval_app.store.records import Presentation, Refused
+from human_eval_app.studies.design import StudyDesign
 
 MakeStore = Callable[[StudyDesign], RatingStore]
 TABS = 12

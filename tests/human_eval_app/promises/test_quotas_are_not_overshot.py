@@ -11,10 +11,10 @@ from set_clock import SetClock
 from small_studies import small_design
 from sqlalchemy import func, select
 
-from human_eval_app.design import StudyDesign
-from human_eval_app.records import Presentation, Refused, TokenRefused
-from human_eval_app.schema import item, presentation
-from human_eval_app.store import RatingStore
+from human_eval_app.database.schema import item, presentation
+from human_eval_app.store.rating_store import RatingStore
+from human_eval_app.store.records import Presentation, Refused, TokenRefused
+from human_eval_app.studies.design import StudyDesign
 
 MakeStore = Callable[[StudyDesign], RatingStore]
 

@@ -8,11 +8,11 @@ import pytest
 from rating_steps import answer, enter, first_answers, look, open_page
 from small_studies import small_design
 
-from human_eval_app.design import StudyDesign
-from human_eval_app.exporting import study_tables
-from human_eval_app.records import Presentation, Refused
-from human_eval_app.store import RatingStore
-from human_eval_app.tokens import picture_address, picture_allowed
+from human_eval_app.exports.exporting import study_tables
+from human_eval_app.store.rating_store import RatingStore
+from human_eval_app.store.records import Presentation, Refused
+from human_eval_app.studies.design import StudyDesign
+from human_eval_app.studies.tokens import picture_address, picture_allowed
 
 MakeStore = Callable[[StudyDesign], RatingStore]
 

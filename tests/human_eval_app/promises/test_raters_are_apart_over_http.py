@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from served_studies import Browser, Served, serve_study
 from small_studies import small_design
 
-from human_eval_app.questions import KINDS, Kind
+from human_eval_app.studies.questions import KINDS, Kind
 
 
 @pytest.fixture

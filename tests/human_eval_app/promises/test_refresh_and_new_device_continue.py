@@ -9,9 +9,9 @@ from rating_steps import answer, enter, open_page, rate
 from set_clock import SetClock
 from small_studies import small_design
 
-from human_eval_app.design import StudyDesign
-from human_eval_app.records import Presentation
-from human_eval_app.store import RatingStore
+from human_eval_app.store.rating_store import RatingStore
+from human_eval_app.store.records import Presentation
+from human_eval_app.studies.design import StudyDesign
 
 MakeStore = Callable[[StudyDesign], RatingStore]
 DESIGN = small_design("realism", prompts=10, controls=2, quota=2)

@@ -11,12 +11,12 @@ from set_clock import SetClock
 from simulated_ratings import simulated_frame, study_design
 from small_studies import small_design
 
-from human_eval_app.design import StudyDesign
-from human_eval_app.exporting import export_study
-from human_eval_app.importing import read_ratings
-from human_eval_app.records import Presentation
-from human_eval_app.store import RatingStore
-from human_eval_app.study_report import write_analysis
+from human_eval_app.exports.exporting import export_study
+from human_eval_app.exports.importing import read_ratings
+from human_eval_app.reports.report import write_analysis
+from human_eval_app.store.rating_store import RatingStore
+from human_eval_app.store.records import Presentation
+from human_eval_app.studies.design import StudyDesign
 
 MakeStore = Callable[[StudyDesign], RatingStore]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from small_studies import small_design, write_study
 
-from human_eval_app.study import Study, TamperedPictureError
+from human_eval_app.studies.study import Study, TamperedPictureError
 
 
 @pytest.fixture

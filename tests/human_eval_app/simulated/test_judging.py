@@ -7,10 +7,10 @@ import pytest
 from small_studies import small_design
 
 from drawbench.errors import InputError
-from human_eval_app.design import StudyDesign
-from human_eval_app.questions import canonical
 from human_eval_app.simulated.crowd import Crowd, read_effects
 from human_eval_app.simulated.judging import Judge
+from human_eval_app.studies.design import StudyDesign
+from human_eval_app.studies.questions import canonical
 
 
 def _values(design: StudyDesign, crowd: Crowd, raters: int, question: int = 0) -> np.ndarray:

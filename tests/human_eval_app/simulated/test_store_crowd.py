@@ -10,7 +10,7 @@ from small_studies import small_design
 from human_eval_app.simulated.crowd import Crowd
 from human_eval_app.simulated.habits import STEADY, Habits
 from human_eval_app.simulated.store_crowd import SimulatedClock, rate_in_store, seconds_needed
-from human_eval_app.store import RatingStore, open_store
+from human_eval_app.store.rating_store import RatingStore, open_store
 
 BEGIN = datetime(2026, 3, 1, 9, tzinfo=UTC)
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from small_studies import small_design, write_study
 
-from human_eval_app.questions import Kind
 from human_eval_app.simulated.crowd import Crowd
 from human_eval_app.simulated.habits import Habits
 from human_eval_app.simulated.rater_client import RaterClient, RefusedError, UnreachableError
 from human_eval_app.simulated.server_process import ServerProcess, free_port
 from human_eval_app.simulated.web_crowd import rate_over_http
-from human_eval_app.store import RatingStore, open_store
-from human_eval_app.study import Study
+from human_eval_app.store.rating_store import RatingStore, open_store
+from human_eval_app.studies.questions import Kind
+from human_eval_app.studies.study import Study
 
 ROUGH = Habits(
     undo=0.15, skip=0.1, flag=0.15, reload=0.2, twice=0.2, lost_requests=0.05, lost_answers=0.05, hurry=0.0

@@ -1,0 +1,1 @@
+"""`drawbench study` and `drawbench rate`. They import the rest when they run."""

@@ -1,0 +1,1 @@
+"""Ratings as plain files, and back again."""

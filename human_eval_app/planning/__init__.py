@@ -1,0 +1,1 @@
+"""What a study could tell, before anyone is asked."""

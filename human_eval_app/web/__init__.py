@@ -1,0 +1,1 @@
+"""What raters and administrators are served: addresses, pages, scripts and what guards them."""
