@@ -4,8 +4,8 @@
 
 Naive means: conditional and unconditional halves in two passes, at every stage as the paper guides all three;
 the text's layers run anew in each pass; attention as two matrix products with a softmax between; DDIM. How
-many steps DDIM needs for the scores of the defaults is measured by benchmarks/sweep.py; the numbers stand in
-results/reference/README.md. A third row guides the base stage alone, as the defaults do. The three take
+many steps DDIM needs for the scores of the defaults is on the curve of samplers and steps; the numbers stand in
+results/reference/pareto/README.md. A third row guides the base stage alone, as the defaults do. The three take
 turns, so that a change of the machine's speed meets all of them.
 """
 

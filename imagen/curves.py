@@ -7,6 +7,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+MOST_COLUMNS = 4
+
 
 def read_curve(path: Path) -> tuple[list[int], list[float]]:
     """Steps and losses of a file that `imagen.train` wrote. Raises ValueError when it is no such file."""
@@ -18,12 +20,16 @@ def read_curve(path: Path) -> tuple[list[int], list[float]]:
 
 
 def draw_curves(curves: dict[str, tuple[list[int], list[float]]], out: Path) -> None:
-    """One panel per curve, loss on a logarithmic axis over steps."""
+    """One panel per curve, at most `MOST_COLUMNS` side by side, loss on a logarithmic axis over steps."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4 * len(curves), 3), layout="constrained")
-    panels = figure.subplots(1, len(curves), squeeze=False)[0]
-    for panel, (name, (steps, losses)) in zip(panels, curves.items(), strict=True):
+    columns = min(MOST_COLUMNS, len(curves))
+    rows = -(-len(curves) // columns)
+    figure = Figure(figsize=(4 * columns, 3 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for panel in panels[len(curves) :]:
+        panel.set_visible(False)
+    for panel, (name, (steps, losses)) in zip(panels, curves.items(), strict=False):
         panel.plot(steps, losses, color="black", linewidth=1.2)
         panel.set(title=name, xlabel="step", ylabel="training loss", yscale="log")
         panel.grid(visible=True, which="both", alpha=0.3)
