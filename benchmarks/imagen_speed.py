@@ -4,9 +4,9 @@
 
 Naive means: conditional and unconditional halves in two passes, at every stage as the paper guides all three;
 the text's layers run anew in each pass; attention as two matrix products with a softmax between; DDIM. How
-many steps DDIM needs for the scores of the defaults is on the curve of samplers and steps; the numbers stand in
-results/reference/pareto/README.md. A third row guides the base stage alone, as the defaults do. The three take
-turns, so that a change of the machine's speed meets all of them.
+many steps DDIM needs for the scores of the defaults is on the curve of samplers and steps, with numbers in
+results/reference/pareto/README.md. A third row guides the base stage alone, as the defaults do. The three
+take turns, so that a change of the machine's speed meets all of them.
 """
 
 from __future__ import annotations
