@@ -18,10 +18,11 @@ from drawbench.errors import InputError
 from drawbench.types import Prompt
 from harness.ledger import read_ledger
 from harness.manifest import manifest_prompts, read_manifest
+from harness.metrics import find_metric
 from harness.metrics.base import Inputs, JudgesPairs, PerImageMetric, Selective
 from harness.options import ScoreOptions
 from harness.score import look_at_pictures, seven_digits
-from harness.score_plan import Progress, choose_metrics, extractors_for
+from harness.score_plan import Progress, extractors_for
 from harness.scoring import make_scorer
 from harness.stats import cluster_mean_interval, sign_flip_test
 from harness.summary import planned_samples
@@ -105,7 +106,7 @@ def caption_control(
     drawn = {sample.prompt_id for sample in samples}
     prompts = {prompt.id: prompt for prompt in manifest_prompts(manifest) if prompt.id in drawn}
     permutations = other_prompts(list(prompts), seed, shuffles)
-    judge, inputs, pictured = _look(samples, prompts, run_dir, replace(scoring, metrics=(metric,)), progress)
+    judge, inputs, pictured = _look(samples, prompts, run_dir, metric, scoring, progress)
 
     def values(asked: Sequence[str]) -> NDArray[np.float64]:
         captions, metas = [prompts[i].text for i in asked], [prompts[i].meta for i in asked]
@@ -145,13 +146,14 @@ def _look(
     samples: Sequence[Sample],
     prompts: Mapping[str, Prompt],
     run_dir: Path,
+    metric: str,
     scoring: ScoreOptions,
     progress: Progress | None,
 ) -> tuple[PerImageMetric, Inputs, list[str]]:
     """The metric, its inputs from one pass over the pictures, and the prompt id of each picture."""
-    plan = make_scorer(scoring, None, tuple(prompts.values())).plan
+    plan = make_scorer(replace(scoring, metrics=(metric,)), None, tuple(prompts.values())).plan
     extractors = extractors_for(plan, progress)
-    (judge,) = choose_metrics(plan, extractors, tuple(prompts.values())).metrics
+    judge = find_metric(metric)
     if not isinstance(judge, PerImageMetric) or not _hears(judge):
         raise InputError(f"metric {judge.name} does not judge single pictures by their captions")
     ordered = sorted(samples, key=lambda sample: sample.key)

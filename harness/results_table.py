@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,8 +19,11 @@ PLAIN_WIDTH = 120
 FAILURES_SHOWN = 3
 
 
-def print_summary(summary: Mapping[str, Any], run_dir: str) -> None:
-    """Prints counts, scores and what must be said beside them."""
+def print_summary(summary: Mapping[str, Any], run_dir: str, *, as_json: bool = False) -> None:
+    """Prints counts, scores and what must be said beside them, or the summary as JSON and nothing else."""
+    if as_json:
+        print(json.dumps(summary, indent=2, ensure_ascii=False))
+        return
     print(counts_line(summary))
     for failure in summary["failures"][:FAILURES_SHOWN]:
         print(f"  {failure['status']} {failure['prompt_id']}/{failure['index']}: {failure['reason']}")

@@ -171,10 +171,7 @@ def _run_one(options: RunOptions, *, dry_run: bool, as_json: bool) -> int:
     except KeyboardInterrupt:
         complain(f"interrupted; what is finished is kept in {prepared.run_dir}: run the same command again")
         return INTERRUPTED
-    if as_json:
-        print(json.dumps(summary, indent=2, ensure_ascii=False))
-    else:
-        print_summary(summary, str(prepared.run_dir))
+    print_summary(summary, str(prepared.run_dir), as_json=as_json)
     return verdict(summary)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -58,12 +57,10 @@ def merge(
     policy: OnFailure = policies[0] if policies else "count"
     summary = score_again(out, scoring, progress, on_failure=policy, command=command_line())
     print_notices(summary["notices"], as_json=as_json)
-    if as_json:
-        print(json.dumps(summary, indent=2, ensure_ascii=False))
-    else:
+    if not as_json:
         print(
             f"{len(runs)} runs merged: {merged.merged} of {merged.planned} samples, {merged.overlapping} "
             f"overlapping, {merged.missing} missing, {merged.damaged} of them with a damaged picture"
         )
-        print_summary(summary, str(out))
+    print_summary(summary, str(out), as_json=as_json)
     return 1 if merged.missing else verdict(summary)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from harness.exits import FINE, command_line
 from harness.flags import (
     Device,
@@ -44,8 +42,5 @@ def score(
     )
     summary = score_again(run_dir, scoring, make_progress(), command=command_line())
     print_notices(summary["notices"], as_json=as_json)
-    if as_json:
-        print(json.dumps(summary, indent=2, ensure_ascii=False))
-    else:
-        print_summary(summary, str(run_dir))
+    print_summary(summary, str(run_dir), as_json=as_json)
     return FINE

@@ -25,7 +25,7 @@ class Saturation:
 
     def extract_prepared(self, batch: Sequence[NDArray[Any]]) -> Vectors:
         """See Prepares."""
-        return np.stack(batch).astype(np.float32)
+        return np.stack(batch)
 
     def extract_images(self, images: Sequence[RgbImage]) -> Vectors:
         """The shares of each picture, (n, 2)."""

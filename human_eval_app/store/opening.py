@@ -24,10 +24,17 @@ def opened(folder: Path | str) -> Iterator[tuple[Study, RatingStore]]:
     Raises InputError where either cannot be opened or the store holds another design.
     """
     found = Study.open(folder)
-    store = open_store(found.database_url, create=True)
-    try:
+    with _connected(found.database_url, create=True) as store:
         store.register(found.design)
         yield found, store
+
+
+@contextmanager
+def _connected(url: str, *, create: bool) -> Iterator[RatingStore]:
+    """The store at a URL, its connections closed at the end."""
+    store = open_store(url, create=create)
+    try:
+        yield store
     finally:
         store.close_connections()
 
@@ -49,11 +56,8 @@ def keep_ratings_in(folder: Path | str, database: str) -> None:
             f"{found.folder / DATABASE_URL_FILE}"
         )
     url = wanted.render_as_string(hide_password=False)
-    store = open_store(url, create=True)
-    try:
+    with _connected(url, create=True) as store:
         store.register(found.design)
-    finally:
-        store.close_connections()
     replace_private(found.folder / DATABASE_URL_FILE, url.encode())
 
 
@@ -68,22 +72,17 @@ def _absolute(url_or_path: str) -> URL:
 def _has_raters(url: URL) -> bool:
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
         return False
-    store = open_store(url.render_as_string(hide_password=False))
-    try:
-        with store.database.reading() as connection:
-            return any(connection.execute(select(table).limit(1)).first() for table in (token, rater))
-    finally:
-        store.close_connections()
+    with (
+        _connected(url.render_as_string(hide_password=False), create=False) as store,
+        store.database.reading() as connection,
+    ):
+        return any(connection.execute(select(table).limit(1)).first() for table in (token, rater))
 
 
 def check_empty(url: str) -> None:
     """Raises InputError where the database cannot be reached or holds a study already; makes its tables."""
-    store = open_store(url, create=True)
-    try:
-        with store.database.reading() as connection:
-            digest = connection.execute(select(study.c.digest)).scalar()
-    finally:
-        store.close_connections()
+    with _connected(url, create=True) as store, store.database.reading() as connection:
+        digest = connection.execute(select(study.c.digest)).scalar()
     if digest is not None:
         raise InputError(
             f"the database holds a study already (design {digest[:12]}); "
